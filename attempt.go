@@ -1,0 +1,74 @@
+package latchkey
+
+import "time"
+
+// An Attempt is one answer to a challenge, with everything that its success would need.
+type Attempt struct {
+	ID       ChallengeID
+	Project  ProjectID
+	Protocol Protocol
+	Client   ClientID // zero on the JWT protocol
+	To       Address
+	Given    Secret // what the person typed
+	Right    Secret // the derived code at the length of Given; empty when none can be derived
+	From     Origin
+	NewUser  UserID // the user's id if this login is the address's first
+	NewCode  CodeID // of the authorization code to give on OAuth 2.0
+}
+
+// An Outcome is everything that an Attempt leads to. The store writes it in one commit; what equals the loaded value
+// need not be written.
+type Outcome struct {
+	// Verdict is nil for a login. Errors: those of Challenge.Answer; RateLimited; Banned.
+	Verdict   error
+	Challenge Challenge
+	Guesses   Guesses           // zero: forget them
+	User      User              // after a login
+	Code      AuthorizationCode // after a login on OAuth 2.0
+	Event     Event
+}
+
+// Judge is the rule of a login: the answer is judged, then counted against the address if it was wrong, or turned
+// into a session if it was right. c is the challenge that a.ID names, or zero; g the guesses at a.To from a.From; u
+// the user who has a.To, or zero.
+func (a Attempt) Judge(c Challenge, g Guesses, u User, now time.Time) Outcome {
+	out := Outcome{Challenge: c, Guesses: g, User: u}
+	out.Event = Event{
+		At: now, Kind: LoginRefused, Project: a.Project, Challenge: a.ID, Address: a.To.String(), From: a.From,
+		User: u.ID, Client: a.Client,
+	}
+	if wait := g.Wait(now); wait > 0 {
+		return out.refuse(&Error{Code: RateLimited, RetryAfter: wait})
+	}
+	if c.Project != a.Project || c.To != a.To || c.Protocol != a.Protocol || c.Ask.Client != a.Client {
+		return out.refuse(WrongCode) // nobody's challenge, or not this caller's: no guess at a code
+	}
+	judged, verdict := c.Answer(a.Right, a.Given, g.LinkFirst(), now)
+	out.Challenge = judged
+	if verdict != nil {
+		if judged.Tries > c.Tries {
+			out.Guesses = g.Wrong(now)
+		}
+		return out.refuse(verdict)
+	}
+	out.Guesses = Guesses{}
+	if u.ID.IsZero() {
+		u = NewUser(a.NewUser, a.Project, a.To, now)
+	}
+	out.Event.User = u.ID
+	if u.Banned(now) {
+		return out.refuse(Banned)
+	}
+	out.User = u.LogIn(c.Ask.WithLogout, now)
+	if c.Protocol == OAuth2 {
+		out.Code = NewAuthorizationCode(a.NewCode, judged, out.User, now)
+	}
+	out.Event.Kind = LoginCompleted
+	return out
+}
+
+func (o Outcome) refuse(verdict error) Outcome {
+	o.Verdict = verdict
+	o.Event.Detail = string(CodeOf(verdict))
+	return o
+}

@@ -1,0 +1,78 @@
+package latchkey
+
+import "slices"
+
+// A ClientID is an OAuth 2.0 client_id: a positive integer (contract.md §2). Zero names none.
+type ClientID int64
+
+// A ClientKind says what a client can keep secret, and for whom it acts.
+type ClientKind string
+
+// The kinds.
+const (
+	PublicClient       ClientKind = "public"       // a game, an app, a page: no secret
+	ConfidentialClient ClientKind = "confidential" // a web back end: a secret, acts for people
+	ServerClient       ClientKind = "server"       // a back end that acts for itself: client_credentials only
+)
+
+// A Client is a program that asks for tokens of one project.
+type Client struct {
+	ID           ClientID   `json:"id"`
+	Project      ProjectID  `json:"project"`
+	Name         string     `json:"name"`
+	Kind         ClientKind `json:"kind"`
+	SecretHash   Hash       `json:"-"` // zero for public clients
+	RedirectURIs []string   `json:"redirect_uris"`
+	PKCERequired bool       `json:"pkce_required"` // refuse a start without code_challenge
+}
+
+// Validate checks every setting and gives the first mistake as an Invalid that names it.
+func (c Client) Validate() error {
+	switch {
+	case c.Project.IsZero():
+		return BadField("project", "a client belongs to a project")
+	case c.ID < 0:
+		return BadField("id", "a client id is a positive integer")
+	case c.Name == "" || len(c.Name) > 100:
+		return BadField("name", "the name has 1 to 100 bytes")
+	case c.Kind != PublicClient && c.Kind != ConfidentialClient && c.Kind != ServerClient:
+		return BadField("kind", "the kind is public, confidential or server")
+	case (c.Kind == PublicClient) != c.SecretHash.IsZero():
+		return BadField("kind", "a public client has no secret, every other has one")
+	case c.Kind == ServerClient && len(c.RedirectURIs) > 0:
+		return BadField("redirect_uris", "a server client has none")
+	}
+	for _, u := range c.RedirectURIs {
+		if err := ValidateRedirect("redirect_uris", u); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Authenticate checks a presented secret: a public client has none to present, every other must (RFC 6749 §3.2.1).
+// Errors: UnknownClient.
+func (c Client) Authenticate(secret Secret) error {
+	if c.Kind == PublicClient {
+		if secret != "" {
+			return UnknownClient
+		}
+		return nil
+	}
+	if !HashSecret(secret).Equal(c.SecretHash) {
+		return UnknownClient
+	}
+	return nil
+}
+
+// Redirect gives the redirect URI of a login: given if it is registered, byte for byte; the only one if none is
+// given.
+// Errors: CallbackRequired, CallbackUnknown.
+func (c Client) Redirect(given string) (string, error) {
+	return pickURL(c.RedirectURIs, given, "redirect_uri")
+}
+
+// SignsPeopleIn reports whether c may start logins.
+func (c Client) SignsPeopleIn() bool {
+	return slices.Contains([]ClientKind{PublicClient, ConfidentialClient}, c.Kind)
+}

@@ -1,0 +1,50 @@
+package latchkey
+
+import "time"
+
+// A Kind says what happened.
+type Kind string
+
+// The kinds of events.
+const (
+	ChallengeStarted  Kind = "challenge.started"
+	ChallengeResent   Kind = "challenge.resent"
+	ChallengeApproved Kind = "challenge.approved"
+	ChallengeDenied   Kind = "challenge.denied"
+	LoginCompleted    Kind = "login.completed"
+	LoginRefused      Kind = "login.refused" // Detail: the Code
+	GrantCreated      Kind = "grant.created"
+	GrantRotated      Kind = "grant.rotated"
+	GrantRefused      Kind = "grant.refused"
+	GrantRevoked      Kind = "grant.revoked" // Detail: why
+	MessageSent       Kind = "message.sent"  // Detail: the provider
+	MessageLost       Kind = "message.lost"  // Detail: why nobody will get it
+	UserLoggedOut     Kind = "user.logged_out"
+	UserPhoneChanged  Kind = "user.phone_changed"
+	UserBanned        Kind = "user.banned"
+	UserUnbanned      Kind = "user.unbanned"
+	UserDeleted       Kind = "user.deleted"
+	ProjectCreated    Kind = "project.created"
+	ProjectUpdated    Kind = "project.updated"
+	ProjectDeleted    Kind = "project.deleted"
+	ClientCreated     Kind = "client.created"
+	ClientUpdated     Kind = "client.updated"
+	ClientDeleted     Kind = "client.deleted"
+	KeyAdded          Kind = "key.added"
+	KeyRotated        Kind = "key.rotated"
+)
+
+// An Event is one line of the audit trail: who, what, when, from where. It holds no secret, and an address only
+// masked. It is stored by the verb that makes it true, in the same commit.
+type Event struct {
+	At        time.Time // UTC
+	Kind      Kind
+	Project   ProjectID
+	Client    ClientID
+	User      UserID
+	Challenge ChallengeID
+	Grant     GrantID
+	Address   string // masked
+	From      Origin
+	Detail    string // a Code or a few words of ours
+}

@@ -1,0 +1,160 @@
+package latchkey
+
+import (
+	"context"
+	"time"
+)
+
+// A Store keeps everything durable. What a verb answered without an error is on disk: it survives the process, the
+// machine and a power cut. Every verb is one atomic commit; two verbs that touch the same rows behave as if one came
+// after the other. Where a verb takes something with a Judge method, that method is its rule: the verb loads what
+// Judge asks for, applies it, stores what it gives, and returns it. A verdict inside the result is not a failure: it is
+// committed, events and counts included.
+//
+// Every verb may fail with Unavailable: nothing was stored then, or, if the connection broke at the wrong moment, the
+// caller cannot know; a repeated verb is safe by the rule it applies. now is an argument so that a store has no clock.
+type Store interface {
+	SettingsStore
+	LoginStore
+	UserStore
+	OutboxStore
+
+	// Ping reports whether the store can serve: it reads, and could write.
+	Ping(ctx context.Context) error
+	// Sweep removes, at most limit rows of each kind, what nobody can use any more: challenges dead for
+	// ChallengeMemory, codes dead for CodeMemory, grants past Expires, messages past Dies, events older than keepEvents.
+	// It gives how many rows went; call again while that is not 0.
+	Sweep(ctx context.Context, keepEvents time.Duration, limit int, now time.Time) (int, error)
+	// Close finishes what is queued and closes. Verbs afterwards are Unavailable.
+	Close() error
+}
+
+// ChallengeMemory is how long a dead challenge is kept, so that its link can say what became of it.
+const ChallengeMemory = 10 * time.Minute
+
+// SettingsStore keeps projects, clients and keys: few, read all the time, written by administrators.
+type SettingsStore interface {
+	// Project gives one project. Errors: ProjectNotFound.
+	Project(ctx context.Context, id ProjectID) (Project, error)
+	// Projects gives all of them, by name.
+	Projects(ctx context.Context) ([]Project, error)
+	// CreateProject stores a project and its first keys. Errors: Conflict when the id is taken.
+	CreateProject(ctx context.Context, p Project, ks Keys, e Event) error
+	// UpdateProject replaces a project's settings. Errors: ProjectNotFound.
+	UpdateProject(ctx context.Context, p Project, e Event) error
+	// DeleteProject removes a project with everything that belongs to it, events excepted. Errors: ProjectNotFound.
+	DeleteProject(ctx context.Context, id ProjectID, e Event) error
+
+	// Client gives one client. Errors: UnknownClient.
+	Client(ctx context.Context, id ClientID) (Client, error)
+	// Clients gives all clients of a project, by id.
+	Clients(ctx context.Context, p ProjectID) ([]Client, error)
+	// CreateClient stores a client and gives it with its id: the one it has, or, if that is zero, the next free one.
+	// Errors: Conflict when the id is taken; ProjectNotFound.
+	CreateClient(ctx context.Context, c Client, e Event) (Client, error)
+	// UpdateClient replaces a client's settings, its project excepted. Errors: UnknownClient.
+	UpdateClient(ctx context.Context, c Client, e Event) error
+	// DeleteClient removes a client with its codes and grants. Errors: UnknownClient.
+	DeleteClient(ctx context.Context, id ClientID, e Event) error
+
+	// Keys gives all keys of a project, oldest first; none for an unknown project.
+	Keys(ctx context.Context, p ProjectID) (Keys, error)
+	// AddKey stores a key. If it is Active and replace is true, every other key of its project and algorithm goes with
+	// it, and so every token they signed: for a key that leaked. Errors: Conflict when the id is taken;
+	// ProjectNotFound.
+	AddKey(ctx context.Context, k Key, replace bool, e Event) error
+	// AdvanceKeys applies Keys.Advance to every project and gives the keys that became active. It writes nothing when
+	// nothing is due.
+	AdvanceKeys(ctx context.Context, now time.Time) (Keys, error)
+}
+
+// LoginStore keeps challenges, the guesses at addresses, codes and grants.
+type LoginStore interface {
+	// StartChallenge applies Start.Judge and stores the challenge, its message and its event in one commit.
+	StartChallenge(ctx context.Context, s Start, now time.Time) (Started, error)
+	// Challenge gives one challenge. Errors: NotFound.
+	Challenge(ctx context.Context, id ChallengeID) (Challenge, error)
+	// ChallengeByLink gives the challenge whose link token hashes to h. Errors: NotFound.
+	ChallengeByLink(ctx context.Context, h Hash) (Challenge, error)
+	// ApproveChallenge applies Challenge.Approve to the challenge behind a link. Approving twice is no error and makes
+	// no second event. Errors: those of Approve.
+	ApproveChallenge(ctx context.Context, h Hash, from Origin, now time.Time) (Challenge, error)
+	// DenyChallenge applies Challenge.Deny to the challenge behind a link, in the same way. Errors: those of Deny.
+	DenyChallenge(ctx context.Context, h Hash, from Origin, now time.Time) (Challenge, error)
+	// CompleteChallenge applies Attempt.Judge. A wrong answer is counted on the challenge and on its address; a right
+	// one spends the challenge, ensures the user, forgets the guesses and stores the authorization code, all in the
+	// same commit. Of concurrent right answers exactly one succeeds. Every attempt stores its event, so that the time
+	// it takes tells nothing.
+	CompleteChallenge(ctx context.Context, a Attempt, now time.Time) (Outcome, error)
+	// RedeemCode applies Redemption.Judge. Of concurrent redemptions of one code the first gives a grant and the
+	// second revokes it.
+	RedeemCode(ctx context.Context, r Redemption, now time.Time) (Redeemed, error)
+	// RotateGrant applies Rotation.Judge. Of concurrent rotations one advances the family; the others find it advanced.
+	RotateGrant(ctx context.Context, r Rotation, now time.Time) (Rotated, error)
+}
+
+// UserStore keeps the people.
+type UserStore interface {
+	// User gives one user. Errors: UserNotFound.
+	User(ctx context.Context, id UserID) (User, error)
+	// Standing gives what an access token stands on: its user and its grant, in one read. Either is zero if it does
+	// not exist; a zero id is not looked for.
+	Standing(ctx context.Context, id UserID, grant GrantID) (User, Grant, error)
+	// Users gives at most limit users of a project after the id after, in the order of ids (which is that of their
+	// registration). A non-zero address finds its owner only.
+	Users(ctx context.Context, p ProjectID, address Address, after UserID, limit int) ([]User, error)
+	// SetContactPhone stores or, for the zero Address, removes the phone that a user typed. Errors: UserNotFound.
+	SetContactPhone(ctx context.Context, id UserID, phone Address, e Event) error
+	// EndSessions applies User.LogOut: every token and grant of the user is dead after the commit. Errors:
+	// UserNotFound.
+	EndSessions(ctx context.Context, id UserID, e Event) error
+	// SetBan stores a ban and applies User.LogOut, or, for the zero Ban, lifts the ban. Errors: UserNotFound.
+	SetBan(ctx context.Context, id UserID, b Ban, e Event) error
+	// DeleteUser removes a user, their addresses, codes, grants and the guesses at their addresses. Their next login
+	// makes a new user. Errors: UserNotFound.
+	DeleteUser(ctx context.Context, id UserID, e Event) error
+	// Events gives at most limit events of a project, newest first; of every project for the zero id.
+	Events(ctx context.Context, p ProjectID, limit int) ([]Event, error)
+}
+
+// OutboxStore keeps the messages that StartChallenge made until they are sent.
+type OutboxStore interface {
+	// ClaimMessages takes at most limit messages whose NextTry has come and that live, oldest first, and moves their
+	// NextTry to until, so that nobody else takes them before. It writes nothing when none is due.
+	ClaimMessages(ctx context.Context, limit int, until, now time.Time) ([]Message, error)
+	// SettleMessages stores what became of messages: done ones go, others wait for their NextTry. A message that is
+	// not there any more is passed over.
+	SettleMessages(ctx context.Context, ds []Delivery) error
+}
+
+// A Sender hands messages of one channel to one outside service.
+type Sender interface {
+	// Name is short and stable, for metrics and events: "smtp", "twilio".
+	Name() string
+	// Send hands over one message and returns once the service has accepted it. It is safe for concurrent use, ends
+	// with ctx, and never shows code, link or address in an error.
+	// Errors: Undeliverable when trying again is useless; Unavailable for everything that may pass.
+	Send(ctx context.Context, e Envelope) error
+	// Close gives up kept connections.
+	Close() error
+}
+
+// A Signer makes keys, signs and verifies.
+type Signer interface {
+	// Generate makes a key in the given state, its private part sealed. An RSA key takes 50 ms and more.
+	Generate(ctx context.Context, p ProjectID, a Algorithm, state KeyState, now time.Time) (Key, error)
+	// Sign gives claims as a compact JWS (RFC 7515 §7.1) with the header's alg, typ JWT, and kid; HS256 tokens have no
+	// kid (contract.md §5). Errors: Internal when the key cannot be opened.
+	Sign(ctx context.Context, k Key, claims Claims) (Secret, error)
+	// Verify gives the claims of a token that one of ks signed, with the algorithm that key is pinned to. jku, jwk,
+	// x5u and crit are refused or ignored, never followed. It does not look at the claims. Errors: BadUserToken.
+	Verify(ctx context.Context, ks Keys, token Secret) (Claims, error)
+}
+
+// A Bell wakes the polls that wait for a challenge.
+type Bell interface {
+	// Listen gives a channel that is closed at the first Ring for id after the call. stop frees it and must be called.
+	Listen(id ChallengeID) (rung <-chan struct{}, stop func())
+	// Ring wakes every poll that listens for id, on every node.
+	Ring(ctx context.Context, id ChallengeID)
+}

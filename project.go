@@ -1,0 +1,213 @@
+package latchkey
+
+import (
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+)
+
+// A ProjectID names a Project. The zero value names none.
+type ProjectID struct{ UUID }
+
+// ParseProjectID reads a UUID; anything else is ProjectNotFound, as contract.md §6 has it.
+func ParseProjectID(s string) (ProjectID, error) {
+	u, err := ParseUUID(s)
+	if err != nil {
+		return ProjectID{}, ProjectNotFound
+	}
+	return ProjectID{u}, nil
+}
+
+// An Algorithm signs tokens (RFC 7518 §3.1, RFC 8037). It is the `alg` of the token.
+type Algorithm string
+
+// The algorithms.
+const (
+	HS256 Algorithm = "HS256"
+	RS256 Algorithm = "RS256"
+	ES256 Algorithm = "ES256"
+	EdDSA Algorithm = "EdDSA"
+)
+
+// Algorithms lists them.
+func Algorithms() []Algorithm { return []Algorithm{HS256, RS256, ES256, EdDSA} }
+
+// A Project is one product whose people sign in: a game, a web site. Everything else belongs to one.
+type Project struct {
+	ID             ProjectID     `json:"id"`
+	Name           string        `json:"name"`            // shown to people: in messages and on pages
+	CallbackURLs   []string      `json:"callback_urls"`   // where the JWT protocol may send a token; matched byte for byte
+	LinkURLs       []string      `json:"link_urls"`       // where an approved link may lead, besides the callback URLs
+	AllowedOrigins []string      `json:"allowed_origins"` // for CORS: scheme://host[:port]; port * is any
+	Channels       []Channel     `json:"channels"`        // the ways to sign in that are on
+	DefaultLocale  string        `json:"default_locale"`  // for people whose own is unknown, such as "de" or "zh_CN"
+	Algorithm      Algorithm     `json:"algorithm"`       // what new tokens are signed with
+	TokenLife      time.Duration `json:"token_life"`      // of a user token on the JWT protocol
+	AccessLife     time.Duration `json:"access_life"`     // of an access token on OAuth 2.0, and of a server token
+	RefreshLife    time.Duration `json:"refresh_life"`    // of a refresh-token family, from the login, however often rotated
+	Codes          CodePolicy    `json:"codes"`
+	Created        time.Time     `json:"created"` // UTC
+}
+
+// A CodePolicy says what one-time codes look like and how long they live.
+type CodePolicy struct {
+	Digits int           `json:"digits"` // 6–10
+	Life   time.Duration `json:"life"`   // at most 600 s
+	Tries  int           `json:"tries"`  // wrong answers that one challenge takes, 1–10
+}
+
+// The bounds of a CodePolicy (NIST SP 800-63B-4 §3.1.3) and of what a caller may hand over.
+const (
+	MinDigits   = 6
+	MaxDigits   = 10
+	MaxCodeLife = 600 * time.Second
+	MaxTries    = 10
+	MaxURL      = 2000 // bytes of any URL that is stored
+)
+
+// NewProject gives a project with every default set; it has no callback URL yet.
+func NewProject(id ProjectID, name string, now time.Time) Project {
+	return Project{
+		ID: id, Name: name, Channels: []Channel{Email, Phone}, DefaultLocale: "en", Algorithm: RS256,
+		TokenLife: 24 * time.Hour, AccessLife: time.Hour, RefreshLife: 90 * 24 * time.Hour,
+		Codes:   CodePolicy{Digits: 6, Life: 180 * time.Second, Tries: 5},
+		Created: now.UTC(),
+	}
+}
+
+// Validate checks every setting and gives the first mistake as an Invalid that names it.
+func (p Project) Validate() error {
+	switch {
+	case p.ID.IsZero():
+		return BadField("id", "a project needs an id")
+	case strings.TrimSpace(p.Name) == "" || len(p.Name) > 100:
+		return BadField("name", "the name has 1 to 100 bytes")
+	case p.Codes.Digits < MinDigits || p.Codes.Digits > MaxDigits:
+		return BadField("codes.digits", "a code has 6 to 10 digits")
+	case p.Codes.Life < 30*time.Second || p.Codes.Life > MaxCodeLife:
+		return BadField("codes.life", "a code lives 30 s to 600 s")
+	case p.Codes.Tries < 1 || p.Codes.Tries > MaxTries:
+		return BadField("codes.tries", "a challenge takes 1 to 10 wrong answers")
+	case !slices.Contains(Algorithms(), p.Algorithm):
+		return BadField("algorithm", "the algorithm is HS256, RS256, ES256 or EdDSA")
+	case p.TokenLife < time.Minute || p.TokenLife > 30*24*time.Hour:
+		return BadField("token_life", "a token lives a minute to 30 days")
+	case p.AccessLife < time.Minute || p.AccessLife > 24*time.Hour:
+		return BadField("access_life", "an access token lives a minute to 24 hours")
+	case p.RefreshLife < p.AccessLife || p.RefreshLife > 400*24*time.Hour:
+		return BadField("refresh_life", "a refresh-token family lives longer than an access token, and 400 days at most")
+	}
+	for _, c := range p.Channels {
+		if !c.Valid() {
+			return BadField("channels", "a channel is email or phone")
+		}
+	}
+	for _, u := range p.CallbackURLs {
+		if err := ValidateRedirect("callback_urls", u); err != nil {
+			return err
+		}
+	}
+	for _, u := range p.LinkURLs {
+		if err := ValidateRedirect("link_urls", u); err != nil {
+			return err
+		}
+	}
+	for _, o := range p.AllowedOrigins {
+		if !validOrigin(o) {
+			return BadField("allowed_origins", "an origin is scheme://host or scheme://host:port, where the port may be *: not "+o)
+		}
+	}
+	return nil
+}
+
+// Has reports whether signing in by c is on.
+func (p Project) Has(c Channel) bool { return slices.Contains(p.Channels, c) }
+
+// Callback gives the callback URL of a JWT login: given if it is registered, byte for byte; the only one if none is
+// given.
+// Errors: CallbackRequired, CallbackUnknown.
+func (p Project) Callback(given string) (string, error) {
+	return pickURL(p.CallbackURLs, given, "login_url")
+}
+
+// CheckLinkURL accepts a page to which an approved link may lead: one of the link URLs or callback URLs.
+// Anything else would be an open redirect (RFC 9700 §4.11).
+// Errors: Missing, CallbackUnknown.
+func (p Project) CheckLinkURL(given string) error {
+	switch {
+	case given == "":
+		return NoField("link_url")
+	case slices.Contains(p.LinkURLs, given), slices.Contains(p.CallbackURLs, given):
+		return nil
+	}
+	return &Error{Code: CallbackUnknown, Field: "link_url"}
+}
+
+// AllowsOrigin reports whether a browser page from origin may read answers (contract.md §1.5).
+func (p Project) AllowsOrigin(origin string) bool {
+	for _, o := range p.AllowedOrigins {
+		if o == origin {
+			return true
+		}
+		if prefix, any := strings.CutSuffix(o, ":*"); any {
+			port, ok := strings.CutPrefix(origin, prefix+":")
+			if origin == prefix || ok && port != "" && strings.Trim(port, "0123456789") == "" {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// TokenLifeMax is the longest life of any token that the project's keys sign: how long a retired key stays published
+// (RFC 7517; rules.md).
+func (p Project) TokenLifeMax() time.Duration { return max(p.TokenLife, p.AccessLife) }
+
+// pickURL is the rule of every registered URL: exact, or the only one.
+func pickURL(registered []string, given, field string) (string, error) {
+	switch {
+	case given != "" && slices.Contains(registered, given):
+		return given, nil
+	case given != "" || len(registered) == 0:
+		return "", &Error{Code: CallbackUnknown, Field: field}
+	case len(registered) > 1:
+		return "", &Error{Code: CallbackRequired, Field: field}
+	}
+	return registered[0], nil
+}
+
+// ValidateRedirect accepts a URL that may be registered: absolute, without fragment or user, https or a scheme of an
+// app, http on loopback only. Never javascript:, data: and their kin, which would run where they land.
+func ValidateRedirect(field, raw string) error {
+	u, err := url.Parse(raw)
+	bad := func(why string) error { return BadField(field, why+": "+raw) }
+	switch {
+	case err != nil || len(raw) > MaxURL:
+		return bad("not a URL")
+	case u.Scheme == "":
+		return bad("needs a scheme")
+	case strings.Contains(raw, "#"):
+		return bad("must have no fragment")
+	case u.User != nil:
+		return bad("must have no user")
+	}
+	switch u.Scheme {
+	case "https":
+		if u.Host == "" {
+			return bad("needs a host")
+		}
+	case "http":
+		if h := u.Hostname(); h != "localhost" && h != "127.0.0.1" && h != "::1" {
+			return bad("plain http is for loopback only")
+		}
+	case "javascript", "data", "vbscript", "file", "blob", "about":
+		return bad("this scheme is never a place to go")
+	}
+	return nil
+}
+
+func validOrigin(o string) bool {
+	u, err := url.Parse(strings.TrimSuffix(o, ":*"))
+	return err == nil && u.Scheme != "" && u.Host != "" && u.Path == "" && u.RawQuery == "" && u.Fragment == "" && u.User == nil
+}

@@ -1,0 +1,267 @@
+package latchkey
+
+import (
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/hkdf"
+	"crypto/hmac"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/base64"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"log/slog"
+)
+
+// A Secret is text that must never be shown: a code, a token, a client secret. Every way of printing it gives
+// [redacted]; Reveal is the only way out, and is called where the secret leaves for the one who may have it.
+type Secret string
+
+// Reveal gives the text itself.
+func (s Secret) Reveal() string { return string(s) }
+
+// String gives [redacted], so that no format verb prints a secret.
+func (Secret) String() string { return "[redacted]" }
+
+// GoString is String for %#v.
+func (Secret) GoString() string { return "[redacted]" }
+
+// LogValue is String for slog.
+func (Secret) LogValue() slog.Value { return slog.StringValue("[redacted]") }
+
+// MarshalText is String for encoders.
+func (Secret) MarshalText() ([]byte, error) { return []byte("[redacted]"), nil }
+
+// Equal compares in constant time.
+func (s Secret) Equal(t Secret) bool { return subtle.ConstantTimeCompare([]byte(s), []byte(t)) == 1 }
+
+// Hash is SHA-256 of something that has at least 128 random bits, or of a public thing: never of a code.
+type Hash [32]byte
+
+// HashSecret hashes s for storing: what is found or compared by a secret is stored as this.
+func HashSecret(s Secret) Hash { return sha256.Sum256([]byte(s)) }
+
+// Equal compares in constant time.
+func (h Hash) Equal(o Hash) bool { return subtle.ConstantTimeCompare(h[:], o[:]) == 1 }
+
+// IsZero reports the zero value, which is no secret's hash.
+func (h Hash) IsZero() bool { return h == Hash{} }
+
+// A SecretID is a fingerprint of a master secret. It travels in the open inside every Handle and in front of every
+// sealed key; it is derived one-way and tells nothing of the secret.
+type SecretID [2]byte
+
+// MinMasterSecret is the least length of a master secret in bytes: 256 bits (RFC 7518 §3.2 asks the same of HS256).
+const MinMasterSecret = 32
+
+// Secrets are the master secrets, newest first. The first one makes new things; each is tried for what it made. What
+// they derive is never stored, and they are never in the store: a stolen database yields no code, no link, no token
+// and no signing key. The zero value knows no secret and derives nothing.
+type Secrets struct{ list []derived }
+
+// derived holds one key per purpose, so that no two purposes ever share one.
+type derived struct {
+	id                         SecretID
+	code, link, authz, refresh []byte // HMAC-SHA-256 keys, 32 bytes each
+	seal                       cipher.AEAD
+}
+
+// NewSecrets derives everything from the master secrets, newest first. It refuses an empty list, a secret under
+// MinMasterSecret bytes, and two that share a fingerprint (1 in 65,536: make another).
+func NewSecrets(masters ...[]byte) (Secrets, error) {
+	if len(masters) == 0 {
+		return Secrets{}, errors.New("no master secret")
+	}
+	var s Secrets
+	for i, m := range masters {
+		if len(m) < MinMasterSecret {
+			return Secrets{}, fmt.Errorf("master secret %d has %d bytes, needs at least %d", i+1, len(m), MinMasterSecret)
+		}
+		d, err := derive(m)
+		if err != nil {
+			return Secrets{}, fmt.Errorf("master secret %d: %w", i+1, err)
+		}
+		if _, taken := s.find(d.id); taken {
+			return Secrets{}, fmt.Errorf("master secret %d repeats an earlier one, or shares its fingerprint: make another", i+1)
+		}
+		s.list = append(s.list, d)
+	}
+	return s, nil
+}
+
+// Current is the fingerprint of the master secret that makes new things.
+func (s Secrets) Current() SecretID { return s.list[0].id }
+
+// Code derives the one-time code of a challenge: decimal(HMAC-SHA-256(code key, id ‖ project ‖ address)), without
+// bias. ok is false when digits is outside 6–10 or the master secret that id names is gone.
+func (s Secrets) Code(id ChallengeID, p ProjectID, to Address, digits int) (code Secret, ok bool) {
+	d, known := s.find(id.Secret())
+	if !known || digits < MinDigits || digits > MaxDigits {
+		return "", false
+	}
+	return decimal(challengeMAC(d.code, id, p, to), digits), true
+}
+
+// LinkToken derives the 128-bit token of a challenge's link, 22 characters of base64url.
+func (s Secrets) LinkToken(id ChallengeID, p ProjectID, to Address) (token Secret, ok bool) {
+	d, known := s.find(id.Secret())
+	if !known {
+		return "", false
+	}
+	sum := challengeMAC(d.link, id, p, to)
+	return Secret(base64.RawURLEncoding.EncodeToString(sum[:16])), true
+}
+
+// AuthorizationCode derives the code that an OAuth 2.0 client redeems: the id and a MAC of it, 64 characters of
+// base64url.
+func (s Secrets) AuthorizationCode(id CodeID) (Secret, bool) { return s.print(id.Handle, 0, authzKey) }
+
+// ParseAuthorizationCode gives the id that a presented code names, if the MAC is right.
+func (s Secrets) ParseAuthorizationCode(code Secret) (CodeID, bool) {
+	h, generation, ok := s.parse(code, authzKey)
+	return CodeID{h}, ok && generation == 0
+}
+
+// RefreshToken derives the token of one generation of a grant: id, generation and a MAC of both, 64 characters of
+// base64url. Being derived, it can be given out a second time when an answer was lost, and a family has one head.
+func (s Secrets) RefreshToken(id GrantID, generation uint32) (Secret, bool) {
+	return s.print(id.Handle, generation, refreshKey)
+}
+
+// ParseRefreshToken gives the grant and generation that a presented token names, if the MAC is right.
+func (s Secrets) ParseRefreshToken(token Secret) (GrantID, uint32, bool) {
+	h, generation, ok := s.parse(token, refreshKey)
+	return GrantID{h}, generation, ok
+}
+
+// Seal encrypts plain with AES-256-GCM under the current master secret. context is bound but not stored: the same
+// must be given to Open. nonce must be random and used once.
+func (s Secrets) Seal(plain, context []byte, nonce [12]byte) []byte {
+	d := s.list[0]
+	out := append(d.id[:], nonce[:]...)
+	return d.seal.Seal(out, nonce[:], plain, context)
+}
+
+// Open reverses Seal. It fails if the box was altered, belongs to another context, or its master secret is gone.
+func (s Secrets) Open(box, context []byte) ([]byte, error) {
+	if len(box) < 14 {
+		return nil, errors.New("sealed box too short")
+	}
+	d, ok := s.find(SecretID(box[:2]))
+	if !ok {
+		return nil, fmt.Errorf("sealed under a master secret (fingerprint %x) that is not configured", box[:2])
+	}
+	plain, err := d.seal.Open(nil, box[2:14], box[14:], context)
+	if err != nil {
+		return nil, errors.New("sealed box altered, or of another context")
+	}
+	return plain, nil
+}
+
+func derive(master []byte) (derived, error) {
+	key := func(purpose string, n int) []byte {
+		k, err := hkdf.Key(sha256.New, master, nil, "latchkey/v1/"+purpose, n)
+		if err != nil {
+			panic(err) // only for lengths over 255 hashes
+		}
+		return k
+	}
+	block, err := aes.NewCipher(key("seal", 32))
+	if err != nil {
+		return derived{}, err
+	}
+	aead, err := cipher.NewGCM(block)
+	if err != nil {
+		return derived{}, err
+	}
+	return derived{
+		id: SecretID(key("fingerprint", 2)), code: key("code", 32), link: key("link", 32),
+		authz: key("authorization code", 32), refresh: key("refresh token", 32), seal: aead,
+	}, nil
+}
+
+func (s Secrets) find(id SecretID) (derived, bool) {
+	for _, d := range s.list {
+		if d.id == id {
+			return d, true
+		}
+	}
+	return derived{}, false
+}
+
+// A purpose picks the key of one kind of token.
+type purpose func(derived) []byte
+
+func authzKey(d derived) []byte   { return d.authz }
+func refreshKey(d derived) []byte { return d.refresh }
+
+// A printed token is 24 bytes of handle, 4 of generation, 20 of MAC: 48 bytes, 64 characters, [A-Za-z0-9_-]
+// (contract.md §3: SDKs cut values at anything else).
+func (s Secrets) print(h Handle, generation uint32, key purpose) (Secret, bool) {
+	d, ok := s.find(h.Secret())
+	if !ok {
+		return "", false
+	}
+	b := tokenBytes(h, generation, key(d))
+	return Secret(base64.RawURLEncoding.EncodeToString(b[:])), true
+}
+
+func (s Secrets) parse(token Secret, key purpose) (Handle, uint32, bool) {
+	var b [48]byte
+	if len(token) != 64 {
+		return Handle{}, 0, false
+	}
+	if _, err := base64.RawURLEncoding.Strict().Decode(b[:], []byte(token)); err != nil {
+		return Handle{}, 0, false
+	}
+	h, generation := Handle(b[:24]), binary.BigEndian.Uint32(b[24:28])
+	d, ok := s.find(h.Secret())
+	if !ok {
+		return Handle{}, 0, false
+	}
+	want := tokenBytes(h, generation, key(d))
+	if subtle.ConstantTimeCompare(want[:], b[:]) != 1 {
+		return Handle{}, 0, false
+	}
+	return h, generation, true
+}
+
+func tokenBytes(h Handle, generation uint32, key []byte) (b [48]byte) {
+	copy(b[:24], h[:])
+	binary.BigEndian.PutUint32(b[24:28], generation)
+	mac := hmac.New(sha256.New, key)
+	mac.Write(b[:28])
+	copy(b[28:], mac.Sum(nil))
+	return b
+}
+
+// challengeMAC binds everything that a code or a link stands for. Fixed-length parts come first, so that no two
+// inputs run together.
+func challengeMAC(key []byte, id ChallengeID, p ProjectID, to Address) [32]byte {
+	mac := hmac.New(sha256.New, key)
+	mac.Write(id.Handle[:])
+	mac.Write(p.UUID[:])
+	mac.Write([]byte(to.channel))
+	mac.Write([]byte{0})
+	mac.Write([]byte(to.value))
+	return [32]byte(mac.Sum(nil))
+}
+
+// decimal reduces sum to so many digits without bias: of its four 64-bit words the first one below the largest
+// multiple of 10^digits is taken. For ten digits a word is refused with a chance of 2^-31, all four with 2^-124;
+// then, and only then, the last one is taken as it is.
+func decimal(sum [32]byte, digits int) Secret {
+	modulus := uint64(1)
+	for range digits {
+		modulus *= 10
+	}
+	limit := ^uint64(0) - ^uint64(0)%modulus
+	var word uint64
+	for i := 0; i < len(sum); i += 8 {
+		if word = binary.BigEndian.Uint64(sum[i:]); word < limit {
+			break
+		}
+	}
+	return Secret(fmt.Sprintf("%0*d", digits, word%modulus))
+}

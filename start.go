@@ -1,0 +1,44 @@
+package latchkey
+
+import "time"
+
+// A Start is one request to sign in: the challenge it would make, and the live one that it may be a resend of.
+type Start struct {
+	Fresh      Challenge   // as it would be stored; LinkHash is always set, Link says whether it is asked for
+	Again      ChallengeID // the challenge whose message is to be sent again; zero: none named
+	AgainHash  Hash        // the LinkHash of Again
+	MessageTry time.Time   // when the outbox may take up the message, if whoever stored it has not sent it
+}
+
+// Started is everything that a Start leads to. The store writes it in one commit.
+type Started struct {
+	Challenge Challenge
+	Message   Message
+	Event     Event
+	Resent    bool // Challenge existed before
+}
+
+// Judge is the rule of starting: old is the challenge that s.Again names, or zero, and g the guesses at the address.
+// A named challenge that cannot be resent is passed over in silence, or the answer would tell which ids live.
+func (s Start) Judge(old Challenge, g Guesses, now time.Time) Started {
+	out := Started{Challenge: s.Fresh}
+	kind, hash := ChallengeStarted, s.Fresh.LinkHash
+	if again, ok := old.Resend(s.Fresh, now); ok {
+		out.Challenge, out.Resent = again, true
+		kind, hash = ChallengeResent, s.AgainHash
+	}
+	c := &out.Challenge
+	c.Link = c.Link || s.Fresh.Link || g.LinkFirst()
+	c.LinkHash = Hash{}
+	if c.Link {
+		c.LinkHash = hash
+	}
+	out.Message = Message{
+		Challenge: c.ID, Resend: c.Resends, Project: c.Project, To: c.To, Locale: c.Ask.Locale, Digits: c.Digits,
+		Link: c.Link, LinkFirst: g.LinkFirst(), NextTry: s.MessageTry, Dies: c.Expires,
+	}
+	out.Event = Event{
+		At: now, Kind: kind, Project: c.Project, Challenge: c.ID, Client: c.Ask.Client, Address: c.To.String(), From: s.Fresh.From,
+	}
+	return out
+}

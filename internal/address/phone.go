@@ -1,0 +1,43 @@
+package address
+
+import (
+	"strings"
+
+	"github.com/nyaruka/phonenumbers"
+
+	"github.com/latchkey-dev/latchkey"
+)
+
+// ParsePhone reads an international phone number: a plus and 5 to 25 digits (contract.md §1.8) that the numbering plan
+// of their country knows. A leading space is a plus that a query lost on the way. Nothing else is guessed at: no
+// spaces or dashes inside, and no country for a number without a plus, or one person's number would be another's.
+//
+// A number passes if its country's plan has assigned its range. That is stricter than having the right length, and
+// keeps a typing mistake from becoming a paid message; it lags behind a new range by as long as the library's data.
+//
+// Errors: InvalidPhone, with Field phone_number.
+func ParsePhone(s string) (latchkey.Address, error) {
+	if len(s) > maxTyped {
+		return badPhone("the phone number is too long")
+	}
+	typed := strings.TrimSpace(s)
+	if strings.HasPrefix(s, " ") && !strings.HasPrefix(typed, "+") {
+		typed = "+" + typed
+	}
+	digits, plus := strings.CutPrefix(typed, "+")
+	switch {
+	case !plus:
+		return badPhone("a phone number starts with a plus and its country code")
+	case len(digits) < 5 || len(digits) > 25 || strings.Trim(digits, "0123456789") != "":
+		return badPhone("a phone number is a plus and 5 to 25 digits")
+	}
+	n, err := phonenumbers.Parse(typed, "")
+	if err != nil || !phonenumbers.IsValidNumber(n) {
+		return badPhone("there is no such phone number")
+	}
+	return latchkey.CanonicalAddress(latchkey.Phone, phonenumbers.Format(n, phonenumbers.E164)), nil
+}
+
+func badPhone(message string) (latchkey.Address, error) {
+	return latchkey.Address{}, &latchkey.Error{Code: latchkey.InvalidPhone, Field: "phone_number", Message: message}
+}

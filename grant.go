@@ -164,12 +164,13 @@ type Rotation struct {
 	Generation uint32 // of the token presented
 	Project    ProjectID
 	Client     ClientID
+	Scope      string // asked for: a part of the grant's; empty: all of it
 	From       Origin
 }
 
 // Rotated is what a Rotation leads to; the store writes it in one commit.
 type Rotated struct {
-	// Verdict is nil for new tokens of Grant.Generation. Errors: BadGrant.
+	// Verdict is nil for new tokens of Grant.Generation. Errors: BadGrant, InvalidScope.
 	Verdict error
 	Grant   Grant // as it must be stored next
 	User    User
@@ -186,6 +187,12 @@ func (r Rotation) Judge(g Grant, u User, now time.Time) Rotated {
 	if !g.Good(u, now) || !g.Offline() || g.Client != r.Client || g.Project != r.Project || r.Generation > g.Generation {
 		out.Verdict = BadGrant
 		return out
+	}
+	for _, word := range strings.Fields(r.Scope) {
+		if !HasScope(g.Scope, word) { // RFC 6749 §6: never more than was granted
+			out.Verdict, out.Event.Detail = InvalidScope, string(InvalidScope)
+			return out
+		}
 	}
 	switch {
 	case r.Generation == g.Generation:

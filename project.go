@@ -41,7 +41,7 @@ type Project struct {
 	LinkURLs       []string      `json:"link_urls"`       // where an approved link may lead, besides the callback URLs
 	AllowedOrigins []string      `json:"allowed_origins"` // for CORS: scheme://host[:port]; port * is any
 	Channels       []Channel     `json:"channels"`        // the ways to sign in that are on
-	DefaultLocale  string        `json:"default_locale"`  // for people whose own is unknown, such as "de" or "zh_CN"
+	DefaultLocale  string        `json:"default_locale"`  // such as "de" or "zh_CN"; empty: what the browser asks for
 	Algorithm      Algorithm     `json:"algorithm"`       // what new tokens are signed with
 	TokenLife      time.Duration `json:"token_life"`      // of a user token on the JWT protocol
 	AccessLife     time.Duration `json:"access_life"`     // of an access token on OAuth 2.0, and of a server token
@@ -69,7 +69,7 @@ const (
 // NewProject gives a project with every default set; it has no callback URL yet.
 func NewProject(id ProjectID, name string, now time.Time) Project {
 	return Project{
-		ID: id, Name: name, Channels: []Channel{Email, Phone}, DefaultLocale: "en", Algorithm: RS256,
+		ID: id, Name: name, Channels: []Channel{Email, Phone}, Algorithm: RS256,
 		TokenLife: 24 * time.Hour, AccessLife: time.Hour, RefreshLife: 90 * 24 * time.Hour,
 		Codes:   CodePolicy{Digits: 6, Life: 180 * time.Second, Tries: 5},
 		Created: now.UTC(),

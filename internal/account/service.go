@@ -1,0 +1,129 @@
+// Package account is the use case of a signed-in person: who a token belongs to, and what they may see and change of
+// themselves. Called by httpapi.
+//
+//	POST /token/validate, every call with a bearer token    Authenticate
+//	POST /users/me/phone                                    SetPhone
+//	DELETE /users/me/phone/{phone}                          RemovePhone
+//	GET /oauth2/logout                                      LogOut
+package account
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"strings"
+	"time"
+
+	"github.com/latchkey-dev/latchkey"
+)
+
+// Service answers for signed-in people. Every field must be set.
+type Service struct {
+	Store     latchkey.Store
+	Signer    latchkey.Signer
+	PublicURL string // scheme://host[:port], no slash at its end
+	Now       func() time.Time
+}
+
+// A Session is what a good user token stands for.
+type Session struct {
+	User   latchkey.User
+	Claims latchkey.Claims
+	From   latchkey.Origin
+}
+
+// Authenticate gives the session behind a user token: signed by its project, for this server, not expired, its user
+// neither gone, banned nor logged out, its grant not revoked (contract.md §5; ASVS 9.1, 9.2).
+// Errors: BadBearer for anything less.
+func (s *Service) Authenticate(ctx context.Context, token latchkey.Secret, from latchkey.Origin) (Session, error) {
+	project, ok := claimedProject(token)
+	if !ok {
+		return Session{}, latchkey.BadBearer
+	}
+	keys, err := s.Store.Keys(ctx, project)
+	if err != nil {
+		return Session{}, err
+	}
+	claims, err := s.Signer.Verify(ctx, keys, token)
+	if err != nil {
+		return Session{}, &latchkey.Error{Code: latchkey.BadBearer, Err: err}
+	}
+	now := s.Now().UTC()
+	if !claims.OfUser(latchkey.Issuer(s.PublicURL, project), project, now) {
+		return Session{}, latchkey.BadBearer
+	}
+	user, err := latchkey.ParseUserID(claims.Subject)
+	if err != nil {
+		return Session{}, latchkey.BadBearer
+	}
+	grant, _ := latchkey.ParseHandle(claims.Grant) // zero for a JWT login's token, which has none
+	u, g, err := s.Store.Standing(ctx, user, latchkey.GrantID{Handle: grant})
+	if err != nil {
+		return Session{}, err
+	}
+	if u.Project != project || !claims.Alive(u, g, now) {
+		return Session{}, latchkey.BadBearer
+	}
+	return Session{User: u, Claims: claims, From: from}, nil
+}
+
+// SetPhone stores a phone that the user typed. Nobody proved it, so it signs nobody in.
+func (s *Service) SetPhone(ctx context.Context, in Session, phone latchkey.Address) error {
+	return s.Store.SetContactPhone(ctx, in.User.ID, phone, s.event(in, latchkey.UserPhoneChanged, phone))
+}
+
+// RemovePhone removes the phone that the user typed, if it is this one. The phone that signs the user in stays.
+// Errors: NotFound.
+func (s *Service) RemovePhone(ctx context.Context, in Session, phone latchkey.Address) error {
+	if in.User.ContactPhone != phone {
+		return latchkey.NotFound
+	}
+	return s.Store.SetContactPhone(ctx, in.User.ID, latchkey.Address{}, s.event(in, latchkey.UserPhoneChanged, phone))
+}
+
+// Scopes of a logout (contract.md §5).
+const (
+	LogOutSSO = "sso" // the browser session of the hosted pages; tokens live on
+	LogOutAll = "all" // every token and session of the user, everywhere
+)
+
+// LogOut ends the user's sessions in the given scope; empty is LogOutAll.
+// Errors: Invalid.
+func (s *Service) LogOut(ctx context.Context, in Session, scope string) error {
+	switch scope {
+	case "", LogOutAll:
+		return s.Store.EndSessions(ctx, in.User.ID, s.event(in, latchkey.UserLoggedOut, latchkey.Address{}))
+	case LogOutSSO:
+		return nil // the caller's response ends the browser session; there is nothing in the store
+	}
+	return latchkey.BadField("sessions", "sessions is sso or all")
+}
+
+func (s *Service) event(in Session, kind latchkey.Kind, about latchkey.Address) latchkey.Event {
+	return latchkey.Event{
+		At: s.Now().UTC(), Kind: kind, Project: in.User.Project, User: in.User.ID, Address: about.String(), From: in.From,
+	}
+}
+
+// claimedProject reads which project a token says it is of, to find the keys that could have signed it. Nothing else
+// is believed before the signature is checked.
+func claimedProject(token latchkey.Secret) (latchkey.ProjectID, bool) {
+	parts := strings.Split(token.Reveal(), ".")
+	if len(token) > maxToken || len(parts) != 3 {
+		return latchkey.ProjectID{}, false
+	}
+	payload, err := base64.RawURLEncoding.DecodeString(parts[1])
+	if err != nil {
+		return latchkey.ProjectID{}, false
+	}
+	var claims struct {
+		Project latchkey.ProjectID `json:"xsolla_login_project_id"`
+	}
+	if err := json.Unmarshal(payload, &claims); err != nil {
+		return latchkey.ProjectID{}, false
+	}
+	return claims.Project, !claims.Project.IsZero()
+}
+
+// maxToken is the longest token that is looked at, in bytes.
+const maxToken = 8 << 10

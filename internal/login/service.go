@@ -1,0 +1,42 @@
+// Package login is the use case of signing in: start, wait, approve, complete. It owns the order of the steps; the
+// rules are the nouns' own, the commits are the store's. Called by httpapi (JSON) and pages (the link).
+//
+//	POST /login/{email,phone}/request, /oauth2/login/…/request    Start      → waiting
+//	GET  /otc/code                                                Wait       (holds until approved)
+//	GET  /l/{token}                                               Page       (changes nothing)
+//	POST /l/{token}                                               Approve    waiting → approved
+//	                                                              Deny       waiting, approved → denied
+//	POST /login/{email,phone}/confirm, /oauth2/login/…/confirm    Complete   waiting, approved → spent
+package login
+
+import (
+	"crypto/rand"
+	"time"
+
+	"github.com/latchkey-dev/latchkey"
+	"github.com/latchkey-dev/latchkey/internal/catalog"
+)
+
+// Service signs people in. Every field must be set.
+type Service struct {
+	Store     latchkey.Store
+	Signer    latchkey.Signer
+	Secrets   latchkey.Secrets
+	Bell      latchkey.Bell
+	Catalog   *catalog.Catalog
+	Outbox    chan<- latchkey.Message // to the worker of this process; a full one loses nothing, the store keeps the row
+	PublicURL string                  // scheme://host[:port], no slash at its end
+	Hold      time.Duration           // how long Wait holds: 20 s (contract.md §4)
+	Closing   <-chan struct{}         // closed at shutdown: held polls answer at once, so that clients move on
+	Now       func() time.Time
+}
+
+// LinkURL is where a link token leads.
+func LinkURL(publicURL string, token latchkey.Secret) latchkey.Secret {
+	return latchkey.Secret(publicURL + "/l/" + token.Reveal())
+}
+
+func random() (b [16]byte) {
+	rand.Read(b[:]) // never fails: the process dies without entropy
+	return b
+}

@@ -1,0 +1,164 @@
+package login
+
+import (
+	"context"
+	"strings"
+
+	"github.com/latchkey-dev/latchkey"
+)
+
+// A StartRequest is one of the four start calls (contract.md §2), decoded.
+type StartRequest struct {
+	Protocol       latchkey.Protocol
+	Project        latchkey.ProjectID // JWT protocol only: OAuth 2.0 has it from the client
+	Client         latchkey.ClientID  // OAuth 2.0 only
+	To             latchkey.Address
+	Redirect       string // login_url or redirect_uri; empty: the only registered one
+	ResponseType   string // OAuth 2.0 only: "code"
+	State          string // OAuth 2.0 only
+	Scope          string
+	Nonce          string
+	CodeChallenge  string
+	ChallengeMode  string // code_challenge_method
+	Payload        string // JWT protocol only
+	WithLogout     bool   // JWT protocol only
+	Locale         string // as it came
+	AcceptLanguage string // as it came
+	SendLink       bool
+	LinkURL        string // read only when SendLink is true
+	Operation      string // operation_id of the challenge to send again; empty: a new one
+	From           latchkey.Origin
+}
+
+// The limits of what a start call may hand over, in bytes.
+const (
+	minState   = 8
+	maxState   = 2000
+	maxPayload = 2000
+	maxScope   = 500
+	maxNonce   = 500
+)
+
+// Start makes a challenge, or sends a live one's message again, and puts the message into the outbox. It gives the
+// operation_id. A known and an unknown address take the same way.
+//
+// Errors: ProjectNotFound, UnknownClient, CallOff, CallbackRequired, CallbackUnknown, ShortState, Invalid, Missing.
+func (s *Service) Start(ctx context.Context, r StartRequest) (latchkey.ChallengeID, error) {
+	p, ask, err := s.ask(ctx, r)
+	if err != nil {
+		return latchkey.ChallengeID{}, err
+	}
+	if !p.Has(r.To.Channel()) {
+		return latchkey.ChallengeID{}, &latchkey.Error{Code: latchkey.CallOff, Field: string(r.To.Channel())}
+	}
+	if r.SendLink {
+		if err := p.CheckLinkURL(r.LinkURL); err != nil {
+			return latchkey.ChallengeID{}, err
+		}
+	} else {
+		r.LinkURL = "" // contract.md §2: never looked at
+	}
+	ask.Locale = s.Catalog.Match(r.Locale, p.DefaultLocale, r.AcceptLanguage)
+
+	now := s.Now().UTC()
+	id := latchkey.ChallengeID{Handle: latchkey.NewHandle(now, s.Secrets.Current(), random())}
+	again, _ := latchkey.ParseChallengeID(r.Operation)
+	started, err := s.Store.StartChallenge(ctx, latchkey.Start{
+		Fresh: latchkey.Challenge{
+			ID: id, Project: p.ID, To: r.To, Protocol: r.Protocol, Ask: ask, From: r.From, State: latchkey.Waiting,
+			Digits: p.Codes.Digits, MaxTries: p.Codes.Tries, Link: r.SendLink, LinkURL: r.LinkURL,
+			LinkHash: s.linkHash(id, p.ID, r.To), Started: now, Expires: now.Add(p.Codes.Life),
+		},
+		Again: again, AgainHash: s.linkHash(again, p.ID, r.To), MessageTry: now.Add(latchkey.MessageLease),
+	}, now)
+	if err != nil {
+		return latchkey.ChallengeID{}, err
+	}
+	select {
+	case s.Outbox <- started.Message:
+	default: // the worker is behind; it finds the row in the store
+	}
+	return started.Challenge.ID, nil
+}
+
+// ask checks what the call asks for against the project or the client.
+func (s *Service) ask(ctx context.Context, r StartRequest) (latchkey.Project, latchkey.Ask, error) {
+	if r.Protocol == latchkey.OAuth2 {
+		return s.askOAuth2(ctx, r)
+	}
+	p, err := s.Store.Project(ctx, r.Project)
+	if err != nil {
+		return p, latchkey.Ask{}, err
+	}
+	redirect, err := p.Callback(r.Redirect)
+	if err != nil {
+		return p, latchkey.Ask{}, err
+	}
+	if len(r.Payload) > maxPayload {
+		return p, latchkey.Ask{}, latchkey.BadField("payload", "the payload has 2,000 bytes at the most")
+	}
+	return p, latchkey.Ask{Redirect: redirect, Payload: r.Payload, WithLogout: r.WithLogout}, nil
+}
+
+func (s *Service) askOAuth2(ctx context.Context, r StartRequest) (latchkey.Project, latchkey.Ask, error) {
+	var none latchkey.Ask
+	c, err := s.Store.Client(ctx, r.Client)
+	if err != nil {
+		return latchkey.Project{}, none, err
+	}
+	if !c.SignsPeopleIn() {
+		return latchkey.Project{}, none, &latchkey.Error{Code: latchkey.UnknownClient, Message: "This client signs no people in."}
+	}
+	p, err := s.Store.Project(ctx, c.Project)
+	if err != nil {
+		return p, none, err
+	}
+	redirect, err := c.Redirect(r.Redirect)
+	if err != nil {
+		return p, none, err
+	}
+	switch {
+	case r.ResponseType == "":
+		return p, none, latchkey.NoField("response_type")
+	case r.ResponseType != "code":
+		return p, none, latchkey.BadField("response_type", "the response type is code")
+	case len(r.State) < minState:
+		return p, none, latchkey.ShortState
+	case len(r.State) > maxState:
+		return p, none, latchkey.BadField("state", "the state has 2,000 bytes at the most")
+	case len(r.Scope) > maxScope:
+		return p, none, latchkey.BadField("scope", "the scope has 500 bytes at the most")
+	case len(r.Nonce) > maxNonce:
+		return p, none, latchkey.BadField("nonce", "the nonce has 500 bytes at the most")
+	}
+	if err := checkPKCE(r, c.PKCERequired); err != nil {
+		return p, none, err
+	}
+	return p, latchkey.Ask{
+		Client: c.ID, Redirect: redirect, State: r.State, Scope: strings.Join(strings.Fields(r.Scope), " "),
+		Nonce: r.Nonce, CodeChallenge: r.CodeChallenge,
+	}, nil
+}
+
+// checkPKCE takes S256 only: plain protects nothing (RFC 7636 §4.2, ASVS 10.4.6), and a method left out means plain.
+func checkPKCE(r StartRequest, required bool) error {
+	switch {
+	case r.CodeChallenge == "" && r.ChallengeMode == "" && !required:
+		return nil
+	case r.CodeChallenge == "":
+		return latchkey.NoField("code_challenge")
+	case r.ChallengeMode != "S256":
+		return latchkey.BadField("code_challenge_method", "the method is S256")
+	case !latchkey.ValidVerifier(r.CodeChallenge) || len(r.CodeChallenge) != 43:
+		return latchkey.BadField("code_challenge", "a challenge is the base64url SHA-256 of the verifier, 43 characters")
+	}
+	return nil
+}
+
+func (s *Service) linkHash(id latchkey.ChallengeID, p latchkey.ProjectID, to latchkey.Address) latchkey.Hash {
+	token, ok := s.Secrets.LinkToken(id, p, to)
+	if !ok {
+		return latchkey.Hash{}
+	}
+	return latchkey.HashSecret(token)
+}

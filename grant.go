@@ -58,7 +58,8 @@ type Redemption struct {
 	Redirect string
 	Verifier Secret // PKCE; empty without
 	NewGrant GrantID
-	Life     time.Duration // of the grant's refresh tokens
+	Life     time.Duration // of the grant if it has refresh tokens
+	Access   time.Duration // of the grant if it has none: as long as its access token
 	From     Origin
 }
 
@@ -99,6 +100,9 @@ func (r Redemption) Judge(c AuthorizationCode, u User, now time.Time) Redeemed {
 	out.Grant = Grant{
 		ID: r.NewGrant, Project: c.Project, Client: c.Client, User: c.User, Epoch: c.Epoch, Channel: c.Channel,
 		Scope: c.Scope, Payload: c.Payload, AuthTime: c.Issued, Created: now, Rotated: now, Expires: now.Add(r.Life),
+	}
+	if !out.Grant.Offline() {
+		out.Grant.Expires = now.Add(r.Access)
 	}
 	out.Event.Kind, out.Event.Grant, out.Event.Detail = GrantCreated, r.NewGrant, ""
 	return out

@@ -64,7 +64,7 @@ func (s *Service) Redeem(ctx context.Context, r RedeemRequest) (Tokens, error) {
 	out, err := s.Store.RedeemCode(ctx, latchkey.Redemption{
 		ID: id, Project: p.ID, Client: r.Client.ID, Redirect: r.Redirect, Verifier: r.Verifier,
 		NewGrant: latchkey.GrantID{Handle: latchkey.NewHandle(now, s.Secrets.Current(), random())},
-		Life:     p.RefreshLife, From: r.From,
+		Life:     p.RefreshLife, Access: p.AccessLife, From: r.From,
 	}, now)
 	if err != nil {
 		return Tokens{}, err

@@ -1,0 +1,171 @@
+package catalog
+
+import (
+	_ "embed"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/latchkey-dev/latchkey"
+)
+
+//go:embed mail.html
+var mailHTML string
+
+// Render writes m in its language. host is what the last line binds the code to: host or host:port of the public URL,
+// without the port that goes without saying. link is empty for a message without one.
+//
+// The project's name is foreign text: it can break out of neither a header, a line nor the HTML. The error is never
+// anything but a fault of the mail's template.
+func (c *Catalog) Render(m latchkey.Message, p latchkey.Project, code, link latchkey.Secret, host string) (latchkey.Envelope, error) {
+	locale := m.Locale
+	if _, ok := c.texts[locale]; !ok {
+		locale = c.Match(locale, p.DefaultLocale, "")
+	}
+	game := oneLine(p.Name)
+	e := latchkey.Envelope{
+		ID: EnvelopeID(m), To: m.To, From: game, Locale: BCP47(locale), Code: code, Link: link, Dies: m.Dies,
+	}
+	if m.To.Channel() == latchkey.Phone {
+		e.Text = c.sms(m, locale, game, code, link, host)
+		return e, nil
+	}
+	e.Subject = c.Text(locale, "mail.subject", "code", code.Reveal(), "game", game)
+	life := c.life(m, p, locale)
+	e.Text = c.mailText(m, locale, game, life, code, link, host)
+	var err error
+	e.HTML, err = c.mailPage(m, locale, game, life, code, link)
+	return e, err
+}
+
+// EnvelopeID names a message for providers: the same for every try, another for a resend.
+func EnvelopeID(m latchkey.Message) string {
+	return m.Challenge.String() + "." + strconv.Itoa(m.Resend)
+}
+
+func (c *Catalog) mailText(m latchkey.Message, locale, game, life string, code, link latchkey.Secret, host string) string {
+	paragraphs := []string{c.Text(locale, "mail.code", "code", code.Reveal(), "game", game), life}
+	if link != "" {
+		how := c.Text(locale, "mail.link")
+		if m.LinkFirst {
+			how = c.Text(locale, "mail.link_first")
+		}
+		paragraphs = append(paragraphs, how+"\n"+link.Reveal())
+	}
+	paragraphs = append(paragraphs, c.Text(locale, "mail.ignore", "game", game), originBound(host, code))
+	return strings.Join(paragraphs, "\n\n")
+}
+
+func (c *Catalog) mailPage(m latchkey.Message, locale, game, life string, code, link latchkey.Secret) (string, error) {
+	enter := c.Text(locale, "mail.enter")
+	if m.LinkFirst && link != "" {
+		enter = c.Text(locale, "mail.enter_link_first")
+	}
+	spoken := c.Spoken(locale)
+	var b strings.Builder
+	b.Grow(len(mailHTML) + 512)
+	err := c.mail.Execute(&b, mailPage{
+		Lang: BCP47(spoken), Dir: c.Dir(spoken), Title: c.Text(locale, "mail.title", "game", game), Enter: enter,
+		Code: code.Reveal(), Life: life, Link: link.Reveal(), Button: c.Text(locale, "mail.button", "game", game),
+		Ignore: c.Text(locale, "mail.ignore", "game", game),
+	})
+	return b.String(), err
+}
+
+// mailPage is what mail.html is filled with.
+type mailPage struct{ Lang, Dir, Title, Enter, Code, Life, Link, Button, Ignore string }
+
+// life says how long the code still works. A resend near the end of a challenge's longest life works for less than
+// the project's setting; when the message was taken up, its lease tells.
+func (c *Catalog) life(m latchkey.Message, p latchkey.Project, locale string) string {
+	left := p.Codes.Life
+	if taken := m.NextTry.Add(-latchkey.MessageLease); !m.NextTry.IsZero() && m.Dies.Sub(taken) < left {
+		left = m.Dies.Sub(taken)
+	}
+	left += 5 * time.Second // 2 min 58 s are 3 minutes to a person
+	if left < time.Minute {
+		return c.Count(locale, "mail.seconds", max(10, int(left/(10*time.Second))*10))
+	}
+	return c.Count(locale, "mail.minutes", int(left/time.Minute))
+}
+
+// sms is one message of 160 GSM-7 characters wherever the name can be cut to make it so: a second part costs as much
+// again. A text that GSM-7 cannot spell goes as it is.
+func (c *Catalog) sms(m latchkey.Message, locale, game string, code, link latchkey.Secret, host string) string {
+	key, tail := "sms.code", "\n\n"+originBound(host, code)
+	if link != "" {
+		tail = "\n" + link.Reveal() + tail
+		if m.LinkFirst {
+			key = "sms.link_first"
+		}
+	}
+	write := func(game string) string { return c.Text(locale, key, "code", code.Reveal(), "game", game) + tail }
+	rest, ok := septets(write(""))
+	name, known := septets(game)
+	if !ok || !known || rest+name <= smsLength {
+		return write(game)
+	}
+	return write(shorten(game, max(smsLength-rest, shortestName)))
+}
+
+// smsLength is what one SMS holds, in septets (3GPP TS 23.038). A name is not cut below shortestName, or nobody would
+// know it; a host that leaves less pays for a second part.
+const (
+	smsLength    = 160
+	shortestName = 8
+)
+
+// originBound is the last line of a message by which phones fill the code in on the right site only (WICG
+// sms-one-time-codes).
+func originBound(host string, code latchkey.Secret) string { return "@" + host + " #" + code.Reveal() }
+
+// The GSM-7 default alphabet, and what it spells with two septets (3GPP TS 23.038 §6.2.1).
+const (
+	gsmBasic = "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡" +
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
+	gsmExtended = "^{}\\[~]|€"
+)
+
+// septets gives the length of s in GSM-7; ok is false when it cannot be spelled in it.
+func septets(s string) (n int, ok bool) {
+	for _, r := range s {
+		switch {
+		case r >= 'a' && r <= 'z', strings.ContainsRune(gsmBasic, r):
+			n++
+		case strings.ContainsRune(gsmExtended, r):
+			n += 2
+		default:
+			return 0, false
+		}
+	}
+	return n, true
+}
+
+// shorten cuts s, all of GSM-7, to room septets, three of them dots.
+func shorten(s string, room int) string {
+	used := 0
+	for i, r := range s {
+		n, _ := septets(string(r))
+		if used+n > room-3 {
+			return strings.TrimRight(s[:i], " ") + "..."
+		}
+		used += n
+	}
+	return s
+}
+
+// oneLine makes foreign text fit for a header and a line: no control characters, no line or paragraph separators, and
+// no marks that turn the direction of what follows.
+func oneLine(s string) string {
+	s = strings.Map(func(r rune) rune {
+		switch {
+		case unicode.IsControl(r), r == '\u2028', r == '\u2029', r == unicode.ReplacementChar:
+			return ' '
+		case r >= '\u202a' && r <= '\u202e', r >= '\u2066' && r <= '\u2069':
+			return -1
+		}
+		return r
+	}, s)
+	return strings.Join(strings.Fields(s), " ")
+}

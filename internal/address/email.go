@@ -7,6 +7,7 @@ package address
 
 import (
 	"strings"
+	"unicode/utf8"
 
 	"golang.org/x/net/idna"
 
@@ -47,6 +48,8 @@ func ParseEmail(s string) (latchkey.Address, error) {
 	switch {
 	case s == "":
 		return badEmail("the email address is empty")
+	case !utf8.ValidString(s): // idna would make a name of it
+		return badEmail("the email address is not valid UTF-8")
 	case !found || strings.Contains(typed, "@"):
 		return badEmail("an email address has one @, and no quotes")
 	}

@@ -31,6 +31,7 @@ const maxOpened = 1024
 type Signer struct {
 	secrets latchkey.Secrets
 	rsa     chan struct{} // one place per core: RS256 takes 1 ms of one, and must not take them from everybody
+	drafts  sync.Pool     // of *draft
 
 	mu     sync.RWMutex
 	opened map[latchkey.KeyID]*openKey
@@ -43,6 +44,7 @@ func New(secrets latchkey.Secrets) *Signer {
 	return &Signer{
 		secrets: secrets,
 		rsa:     make(chan struct{}, runtime.GOMAXPROCS(0)),
+		drafts:  sync.Pool{New: func() any { return newDraft() }},
 		opened:  map[latchkey.KeyID]*openKey{},
 	}
 }
@@ -55,18 +57,18 @@ func (s *Signer) Sign(ctx context.Context, k latchkey.Key, claims latchkey.Claim
 	if err != nil {
 		return "", err
 	}
-	body, err := encode(claims)
+	d, _ := s.drafts.Get().(*draft) // the pool holds nothing else
+	defer s.drafts.Put(d)
+	body, err := d.encode(claims)
 	if err != nil {
 		return "", internal("claims cannot be encoded", err)
 	}
-	size := len(key.header) + 1 + base64.RawURLEncoding.EncodedLen(len(body)) + 1 + key.sigLen()
-	if size > maxToken {
-		return "", internal("the token would be longer than 8 KiB", nil)
-	}
-	token := make([]byte, 0, size)
-	token = append(token, key.header...)
+	token := append(d.token[:0], key.header...)
 	token = append(token, '.')
 	token = base64.RawURLEncoding.AppendEncode(token, body)
+	if len(token)+1+key.sigLen() > maxToken {
+		return "", internal("the token would be longer than 8 KiB", nil)
+	}
 	if key.algorithm == latchkey.RS256 {
 		select {
 		case s.rsa <- struct{}{}:
@@ -80,7 +82,8 @@ func (s *Signer) Sign(ctx context.Context, k latchkey.Key, claims latchkey.Claim
 		return "", internal("signing failed", err)
 	}
 	token = append(token, '.')
-	return latchkey.Secret(base64.RawURLEncoding.AppendEncode(token, sig)), nil
+	d.token = base64.RawURLEncoding.AppendEncode(token, sig)
+	return latchkey.Secret(d.token), nil
 }
 
 // Verify gives the claims of a token that one of ks signed. A key that cannot be opened verifies nothing; Sign is
@@ -142,15 +145,28 @@ func (s *Signer) open(k latchkey.Key) (*openKey, error) {
 	return key, nil
 }
 
-// encode writes claims without the escapes that only matter inside HTML.
-func encode(claims latchkey.Claims) ([]byte, error) {
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	if err := e.Encode(claims); err != nil {
+// A draft is the space that a token is written in, kept for the next one: an HS256 signature spent a fifth of its time
+// on making new ones.
+type draft struct {
+	body    bytes.Buffer
+	encoder *json.Encoder
+	token   []byte
+}
+
+func newDraft() *draft {
+	d := &draft{}
+	d.encoder = json.NewEncoder(&d.body)
+	d.encoder.SetEscapeHTML(false) // the escapes that only matter inside HTML make a payload six times as long
+	return d
+}
+
+// encode gives claims as JSON, good until the next call.
+func (d *draft) encode(claims latchkey.Claims) ([]byte, error) {
+	d.body.Reset()
+	if err := d.encoder.Encode(&claims); err != nil {
 		return nil, err
 	}
-	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
+	return bytes.TrimSuffix(d.body.Bytes(), []byte("\n")), nil
 }
 
 // decode reads base64url without padding, in the one spelling of its bytes: Go's decoder would pass over line breaks.

@@ -1,0 +1,222 @@
+package sqlite
+
+import (
+	"context"
+	"time"
+
+	"github.com/latchkey-dev/latchkey"
+)
+
+const (
+	challengeColumns = `id, project, channel, address, protocol, client, redirect, state_echo, scope, payload, nonce,
+		code_challenge, with_logout, locale, ip, user_agent, state, digits, link, link_url, link_hash, tries, max_tries,
+		resends, started, expires`
+
+	challengeByID   = `SELECT ` + challengeColumns + ` FROM challenges WHERE id = ?`
+	challengeByLink = `SELECT ` + challengeColumns + ` FROM challenges WHERE link_hash = ?`
+
+	insertChallenge = `INSERT INTO challenges (` + challengeColumns + `)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+	resendChallenge = `UPDATE challenges SET link = ?, link_hash = ?, resends = ?, expires = ? WHERE id = ?`
+	judgeChallenge  = `UPDATE challenges SET state = ?, tries = ? WHERE id = ?`
+)
+
+// StartChallenge implements latchkey.LoginStore.
+func (s *Store) StartChallenge(ctx context.Context, start latchkey.Start, now time.Time) (latchkey.Started, error) {
+	return write(ctx, s, func(c *conn) (latchkey.Started, error) {
+		var old latchkey.Challenge
+		if !start.Again.IsZero() {
+			var err error
+			if old, err = c.challenge(challengeByID, start.Again.Handle[:]); err != nil {
+				return latchkey.Started{}, err
+			}
+		}
+		g, err := c.guesses(start.Fresh.Project, start.Fresh.To, start.Fresh.From.Network())
+		if err != nil {
+			return latchkey.Started{}, err
+		}
+		out := start.Judge(old, g, now)
+		if out.Resent {
+			err = c.resendChallenge(out.Challenge)
+		} else {
+			err = c.insertChallenge(out.Challenge)
+		}
+		if err != nil {
+			return out, err
+		}
+		if err := c.insertMessage(out.Message); err != nil {
+			return out, err
+		}
+		return out, c.insertEvent(out.Event)
+	})
+}
+
+// Challenge implements latchkey.LoginStore.
+func (s *Store) Challenge(ctx context.Context, id latchkey.ChallengeID) (latchkey.Challenge, error) {
+	return s.findChallenge(ctx, challengeByID, id.Handle[:])
+}
+
+// ChallengeByLink implements latchkey.LoginStore.
+func (s *Store) ChallengeByLink(ctx context.Context, h latchkey.Hash) (latchkey.Challenge, error) {
+	return s.findChallenge(ctx, challengeByLink, h[:])
+}
+
+func (s *Store) findChallenge(ctx context.Context, query string, key []byte) (latchkey.Challenge, error) {
+	return find(ctx, s, func(c *conn) (latchkey.Challenge, error) {
+		ch, err := c.challenge(query, key)
+		if err == nil && ch.ID.IsZero() {
+			err = latchkey.NotFound
+		}
+		return ch, err
+	})
+}
+
+// ApproveChallenge implements latchkey.LoginStore.
+func (s *Store) ApproveChallenge(ctx context.Context, h latchkey.Hash, from latchkey.Origin, now time.Time) (latchkey.Challenge, error) {
+	return s.pressButton(ctx, h, latchkey.Challenge.Approve, latchkey.ChallengeApproved, from, now)
+}
+
+// DenyChallenge implements latchkey.LoginStore.
+func (s *Store) DenyChallenge(ctx context.Context, h latchkey.Hash, from latchkey.Origin, now time.Time) (latchkey.Challenge, error) {
+	return s.pressButton(ctx, h, latchkey.Challenge.Deny, latchkey.ChallengeDenied, from, now)
+}
+
+func (s *Store) pressButton(
+	ctx context.Context, h latchkey.Hash, rule func(latchkey.Challenge, time.Time) (latchkey.Challenge, error),
+	kind latchkey.Kind, from latchkey.Origin, now time.Time,
+) (latchkey.Challenge, error) {
+	return write(ctx, s, func(c *conn) (latchkey.Challenge, error) {
+		old, err := c.challenge(challengeByLink, h[:])
+		if err != nil {
+			return old, err
+		}
+		if old.ID.IsZero() {
+			return old, latchkey.NotFound
+		}
+		next, err := rule(old, now)
+		if err != nil || next == old {
+			return next, err
+		}
+		if err := c.judgeChallenge(next); err != nil {
+			return next, err
+		}
+		return next, c.insertEvent(latchkey.Event{
+			At: now, Kind: kind, Project: next.Project, Client: next.Ask.Client, Challenge: next.ID,
+			Address: next.To.String(), From: from,
+		})
+	})
+}
+
+// CompleteChallenge implements latchkey.LoginStore.
+func (s *Store) CompleteChallenge(ctx context.Context, a latchkey.Attempt, now time.Time) (latchkey.Outcome, error) {
+	return write(ctx, s, func(c *conn) (latchkey.Outcome, error) {
+		var none latchkey.Outcome
+		ch, err := c.challenge(challengeByID, a.ID.Handle[:])
+		if err != nil {
+			return none, err
+		}
+		network := a.From.Network()
+		g, err := c.guesses(a.Project, a.To, network)
+		if err != nil {
+			return none, err
+		}
+		u, err := c.owner(a.Project, a.To)
+		if err != nil {
+			return none, err
+		}
+		out := a.Judge(ch, g, u, now)
+		if out.Challenge.State != ch.State || out.Challenge.Tries != ch.Tries {
+			if err := c.judgeChallenge(out.Challenge); err != nil {
+				return out, err
+			}
+		}
+		if err := c.storeGuesses(a.Project, a.To, network, g, out.Guesses); err != nil {
+			return out, err
+		}
+		if err := c.storeLogin(u, out.User); err != nil {
+			return out, err
+		}
+		if !out.Code.ID.IsZero() {
+			if err := c.insertCode(out.Code); err != nil {
+				return out, err
+			}
+		}
+		return out, c.insertEvent(out.Event)
+	})
+}
+
+// challenge gives what query finds by key, or zero.
+func (c *conn) challenge(query string, key []byte) (ch latchkey.Challenge, err error) {
+	q := c.stmt(query)
+	defer q.reset()
+	q.putBlob(key)
+	if found, err := q.row(); !found {
+		return ch, err
+	}
+	ch.ID.Handle = q.getHandle()
+	ch.Project = q.getProject()
+	ch.To = q.getAddress()
+	ch.Protocol = q.getProtocol()
+	ch.Ask = latchkey.Ask{
+		Client: q.getClient(), Redirect: q.getText(), State: q.getText(), Scope: q.getText(), Payload: q.getText(),
+		Nonce: q.getText(), CodeChallenge: q.getText(), WithLogout: q.getBool(), Locale: q.getText(),
+	}
+	ch.From = q.getOrigin()
+	ch.State = q.getState()
+	ch.Digits = int(q.getInt())
+	ch.Link = q.getBool()
+	ch.LinkURL = q.getText()
+	ch.LinkHash = q.getHash()
+	ch.Tries, ch.MaxTries, ch.Resends = int(q.getInt()), int(q.getInt()), int(q.getInt())
+	ch.Started, ch.Expires = q.getTime(), q.getTime()
+	return ch, nil
+}
+
+func (c *conn) insertChallenge(ch latchkey.Challenge) error {
+	q := c.stmt(insertChallenge)
+	q.putHandle(ch.ID.Handle)
+	q.putUUID(ch.Project.UUID)
+	q.putAddress(ch.To)
+	q.putText(string(ch.Protocol))
+	q.putInt(int64(ch.Ask.Client))
+	q.putText(ch.Ask.Redirect)
+	q.putText(ch.Ask.State)
+	q.putText(ch.Ask.Scope)
+	q.putText(ch.Ask.Payload)
+	q.putText(ch.Ask.Nonce)
+	q.putText(ch.Ask.CodeChallenge)
+	q.putBool(ch.Ask.WithLogout)
+	q.putText(ch.Ask.Locale)
+	q.putOrigin(ch.From)
+	q.putText(string(ch.State))
+	q.putInt(int64(ch.Digits))
+	q.putBool(ch.Link)
+	q.putText(ch.LinkURL)
+	q.putHash(ch.LinkHash)
+	q.putInt(int64(ch.Tries))
+	q.putInt(int64(ch.MaxTries))
+	q.putInt(int64(ch.Resends))
+	q.putTime(ch.Started)
+	q.putTime(ch.Expires)
+	return q.exec()
+}
+
+// resendChallenge stores what Start.Judge changes of a challenge that exists.
+func (c *conn) resendChallenge(ch latchkey.Challenge) error {
+	q := c.stmt(resendChallenge)
+	q.putBool(ch.Link)
+	q.putHash(ch.LinkHash)
+	q.putInt(int64(ch.Resends))
+	q.putTime(ch.Expires)
+	q.putHandle(ch.ID.Handle)
+	return q.exec()
+}
+
+// judgeChallenge stores what Answer, Approve and Deny change.
+func (c *conn) judgeChallenge(ch latchkey.Challenge) error {
+	q := c.stmt(judgeChallenge)
+	q.putText(string(ch.State))
+	q.putInt(int64(ch.Tries))
+	q.putHandle(ch.ID.Handle)
+	return q.exec()
+}

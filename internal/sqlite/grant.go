@@ -1,0 +1,171 @@
+package sqlite
+
+import (
+	"context"
+	"time"
+
+	"github.com/latchkey-dev/latchkey"
+)
+
+const (
+	codeColumns = `id, project, client, user, epoch, channel, redirect, scope, payload, nonce, code_challenge, issued,
+		expires, grant_id`
+	codeByID   = `SELECT ` + codeColumns + ` FROM codes WHERE id = ?`
+	insertCode = `INSERT INTO codes (` + codeColumns + `) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+	spendCode  = `UPDATE codes SET grant_id = ? WHERE id = ?`
+
+	grantColumns = `g.id, g.project, g.client, g.user, g.epoch, g.channel, g.scope, g.payload, g.generation, g.auth_time,
+		g.created, g.rotated, g.expires, g.revoked`
+	grantByID   = `SELECT ` + grantColumns + ` FROM grants g WHERE g.id = ?`
+	insertGrant = `INSERT INTO grants (id, project, client, user, epoch, channel, scope, payload, generation, auth_time,
+		created, rotated, expires, revoked) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+	rotateGrant = `UPDATE grants SET generation = ?, rotated = ?, revoked = ? WHERE id = ?`
+	revokeGrant = `UPDATE grants SET revoked = ? WHERE id = ? AND revoked = 0`
+)
+
+// RedeemCode implements latchkey.LoginStore.
+func (s *Store) RedeemCode(ctx context.Context, r latchkey.Redemption, now time.Time) (latchkey.Redeemed, error) {
+	return write(ctx, s, func(c *conn) (latchkey.Redeemed, error) {
+		var none latchkey.Redeemed
+		code, err := c.code(r.ID)
+		if err != nil {
+			return none, err
+		}
+		u, err := c.user(code.User)
+		if err != nil {
+			return none, err
+		}
+		out := r.Judge(code, u, now)
+		if out.Code.Grant != code.Grant {
+			q := c.stmt(spendCode)
+			q.putHandle(out.Code.Grant.Handle)
+			q.putHandle(out.Code.ID.Handle)
+			if err := q.exec(); err != nil {
+				return out, err
+			}
+			if err := c.insertGrant(out.Grant); err != nil {
+				return out, err
+			}
+		}
+		if !out.Revoke.IsZero() {
+			q := c.stmt(revokeGrant)
+			q.putTime(now)
+			q.putHandle(out.Revoke.Handle)
+			if err := q.exec(); err != nil {
+				return out, err
+			}
+		}
+		return out, c.insertEvent(out.Event)
+	})
+}
+
+// RotateGrant implements latchkey.LoginStore.
+func (s *Store) RotateGrant(ctx context.Context, r latchkey.Rotation, now time.Time) (latchkey.Rotated, error) {
+	return write(ctx, s, func(c *conn) (latchkey.Rotated, error) {
+		var none latchkey.Rotated
+		g, err := c.grant(r.ID)
+		if err != nil {
+			return none, err
+		}
+		u, err := c.user(g.User)
+		if err != nil {
+			return none, err
+		}
+		out := r.Judge(g, u, now)
+		if out.Grant != g {
+			q := c.stmt(rotateGrant)
+			q.putInt(int64(out.Grant.Generation))
+			q.putTime(out.Grant.Rotated)
+			q.putTime(out.Grant.Revoked)
+			q.putHandle(out.Grant.ID.Handle)
+			if err := q.exec(); err != nil {
+				return out, err
+			}
+		}
+		return out, c.insertEvent(out.Event)
+	})
+}
+
+// code gives an authorization code, or zero.
+func (c *conn) code(id latchkey.CodeID) (a latchkey.AuthorizationCode, err error) {
+	q := c.stmt(codeByID)
+	defer q.reset()
+	q.putHandle(id.Handle)
+	if found, err := q.row(); !found {
+		return a, err
+	}
+	a.ID.Handle = q.getHandle()
+	a.Project = q.getProject()
+	a.Client = q.getClient()
+	a.User = q.getUser()
+	a.Epoch = int(q.getInt())
+	a.Channel = q.getChannel()
+	a.Redirect, a.Scope, a.Payload, a.Nonce = q.getText(), q.getText(), q.getText(), q.getText()
+	a.CodeChallenge = q.getText()
+	a.Issued, a.Expires = q.getTime(), q.getTime()
+	a.Grant.Handle = q.getHandle()
+	return a, nil
+}
+
+func (c *conn) insertCode(a latchkey.AuthorizationCode) error {
+	q := c.stmt(insertCode)
+	q.putHandle(a.ID.Handle)
+	q.putUUID(a.Project.UUID)
+	q.putInt(int64(a.Client))
+	q.putUUID(a.User.UUID)
+	q.putInt(int64(a.Epoch))
+	q.putText(string(a.Channel))
+	q.putText(a.Redirect)
+	q.putText(a.Scope)
+	q.putText(a.Payload)
+	q.putText(a.Nonce)
+	q.putText(a.CodeChallenge)
+	q.putTime(a.Issued)
+	q.putTime(a.Expires)
+	q.putHandle(a.Grant.Handle)
+	return q.exec()
+}
+
+// grant gives a grant, or zero.
+func (c *conn) grant(id latchkey.GrantID) (g latchkey.Grant, err error) {
+	q := c.stmt(grantByID)
+	defer q.reset()
+	q.putHandle(id.Handle)
+	if found, err := q.row(); !found {
+		return g, err
+	}
+	return q.getGrantRow(), nil
+}
+
+func (c *conn) insertGrant(g latchkey.Grant) error {
+	q := c.stmt(insertGrant)
+	q.putHandle(g.ID.Handle)
+	q.putUUID(g.Project.UUID)
+	q.putInt(int64(g.Client))
+	q.putUUID(g.User.UUID)
+	q.putInt(int64(g.Epoch))
+	q.putText(string(g.Channel))
+	q.putText(g.Scope)
+	q.putText(g.Payload)
+	q.putInt(int64(g.Generation))
+	q.putTime(g.AuthTime)
+	q.putTime(g.Created)
+	q.putTime(g.Rotated)
+	q.putTime(g.Expires)
+	q.putTime(g.Revoked)
+	return q.exec()
+}
+
+// getGrantRow reads grantColumns.
+func (q *stmt) getGrantRow() (g latchkey.Grant) {
+	g.ID.Handle = q.getHandle()
+	g.Project = q.getProject()
+	g.Client = q.getClient()
+	g.User = q.getUser()
+	g.Epoch = int(q.getInt())
+	g.Channel = q.getChannel()
+	g.Scope, g.Payload = q.getText(), q.getText()
+	g.Generation = uint32(q.getInt()) // was one when it was stored
+	g.AuthTime, g.Created, g.Rotated, g.Expires, g.Revoked = q.getTime(), q.getTime(), q.getTime(), q.getTime(), q.getTime()
+	return g
+}

@@ -1,0 +1,205 @@
+// Package sqlite is the default room for latchkey.Store: one file, no server. It owns the module
+// zombiezen.com/go/sqlite. Only cmd/latchkey opens it.
+//
+// All changes go through one goroutine with one connection (writer.go), which commits whatever is queued together.
+// Reads have connections of their own and never wait for a write. The file may be open in other processes at the same
+// time, such as a command of an administrator while the server runs; two servers refuse each other.
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"zombiezen.com/go/sqlite"
+
+	"github.com/latchkey-dev/latchkey"
+)
+
+const (
+	// lockWait is how long anybody waits for another process's transaction: a store that is down must say so within
+	// 2 s (design.md §8).
+	lockWait = 1500 * time.Millisecond
+	// restartWait is how long the checkpointer, and the writer with it, waits for readers to let go of the log.
+	restartWait = 50 * time.Millisecond
+	readers     = 4
+)
+
+// Store is a latchkey.Store in an SQLite file. It is safe for concurrent use.
+type Store struct {
+	writer     *writer
+	checkpoint *checkpointer
+	idle       chan *conn // readers that nobody uses
+	lock       *fileLock  // of a server; nil otherwise
+	closing    chan struct{}
+	closeOnce  sync.Once
+	closeErr   error
+}
+
+var _ latchkey.Store = (*Store)(nil)
+
+// Open opens the database at path, creates it (mode 0600) if there is none, and applies the migrations it lacks. It
+// starts two goroutines, which end with Close.
+//
+// It fails with one clear sentence if the folder is missing, the file is read-only, locked, damaged, not a Latchkey
+// database, or newer than this program.
+func Open(ctx context.Context, path string) (*Store, error) { return open(ctx, path, nil) }
+
+// OpenServer is Open for a server: a second server on the same file is refused, while Open still works next to it.
+func OpenServer(ctx context.Context, path string) (*Store, error) {
+	if err := checkFolder(path); err != nil {
+		return nil, err
+	}
+	lock, err := lockFile(path)
+	if err != nil {
+		return nil, err
+	}
+	s, err := open(ctx, path, lock)
+	if err != nil {
+		return nil, errors.Join(err, lock.release())
+	}
+	return s, nil
+}
+
+func open(ctx context.Context, path string, lock *fileLock) (_ *Store, err error) {
+	if err := createFile(path); err != nil {
+		return nil, err
+	}
+	var conns []*conn
+	defer func() {
+		if err != nil {
+			err = explain(path, err)
+			for _, c := range conns {
+				err = errors.Join(err, c.Close())
+			}
+		}
+	}()
+	for range readers + 2 {
+		c, err := connect(path)
+		if err != nil {
+			return nil, err
+		}
+		conns = append(conns, c)
+		if len(conns) > 1 {
+			continue
+		}
+		if _, err := migrate(ctx, c); err != nil {
+			return nil, err
+		}
+	}
+	// The writer's checkpoints are the checkpointer's work. Its cache holds the upper levels of every tree.
+	if err := conns[0].pragmas("wal_autocheckpoint=0", "cache_size=-16384"); err != nil {
+		return nil, err
+	}
+	conns[1].SetBusyTimeout(restartWait)
+	s := &Store{idle: make(chan *conn, readers), lock: lock, closing: make(chan struct{})}
+	for _, c := range conns[2:] {
+		if err := c.pragmas("query_only=1"); err != nil {
+			return nil, err
+		}
+		s.idle <- c
+	}
+	var gate sync.Mutex
+	s.checkpoint = newCheckpointer(conns[1], &gate)
+	s.writer = newWriter(conns[0], &gate, s.checkpoint.committed)
+	go s.writer.run()
+	go s.checkpoint.run()
+	return s, nil
+}
+
+// connect opens one connection to a database that exists, with what every connection needs.
+func connect(path string) (*conn, error) {
+	raw, err := sqlite.OpenConn(path, sqlite.OpenReadWrite)
+	if err != nil {
+		return nil, err
+	}
+	c := &conn{raw}
+	c.SetBusyTimeout(lockWait)
+	// FULL: a commit is on the disk before it is answered, not only safe from a crash of the process.
+	if err := c.pragmas("journal_mode=WAL", "synchronous=FULL", "temp_store=MEMORY"); err != nil {
+		return nil, errors.Join(err, c.Close())
+	}
+	return c, nil
+}
+
+// pragmas applies settings and passes over what they answer.
+func (c *conn) pragmas(settings ...string) error {
+	for _, p := range settings {
+		s, _, err := c.PrepareTransient("PRAGMA " + p)
+		if err != nil {
+			return err
+		}
+		_, err = s.Step()
+		if err = errors.Join(err, s.Finalize()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Ping implements latchkey.Store: it reads, and starts a transaction that writes nothing.
+func (s *Store) Ping(ctx context.Context) error {
+	ping := func(c *conn) error {
+		q := c.stmt("SELECT 1 FROM projects LIMIT 1")
+		defer q.reset()
+		_, err := q.row()
+		return err
+	}
+	if err := s.read(ctx, ping); err != nil {
+		return err
+	}
+	return s.writer.do(ctx, ping)
+}
+
+// Close implements latchkey.Store. The last one to close the file leaves no log behind.
+func (s *Store) Close() error {
+	s.closeOnce.Do(func() {
+		close(s.closing)
+		s.writer.close()
+		s.checkpoint.close()
+		var errs []error
+		for range readers {
+			c := <-s.idle // a reader in use comes back
+			errs = append(errs, c.Close())
+		}
+		errs = append(errs, s.checkpoint.conn.Close(), s.writer.conn.Close())
+		if s.lock != nil {
+			errs = append(errs, s.lock.release())
+		}
+		s.closeErr = errors.Join(errs...)
+	})
+	return s.closeErr
+}
+
+// read lends a reader to f.
+func (s *Store) read(ctx context.Context, f func(*conn) error) error {
+	select {
+	case <-s.closing:
+		return unavailable(errClosed)
+	default:
+	}
+	select {
+	case <-s.closing:
+		return unavailable(errClosed)
+	case <-ctx.Done():
+		return unavailable(ctx.Err())
+	case c := <-s.idle:
+		err := f(c)
+		s.idle <- c
+		return translate(err)
+	}
+}
+
+// find is read for something.
+func find[T any](ctx context.Context, s *Store, f func(*conn) (T, error)) (T, error) {
+	var out, none T
+	err := s.read(ctx, func(c *conn) (err error) {
+		out, err = f(c)
+		return err
+	})
+	if err != nil {
+		return none, err
+	}
+	return out, nil
+}

@@ -1,0 +1,234 @@
+package sqlite
+
+import (
+	"context"
+
+	"github.com/latchkey-dev/latchkey"
+)
+
+const (
+	userColumns = `u.id, u.project, u.email, u.phone, u.contact_phone, u.registered, u.last_login, u.ban_from, u.ban_until,
+		u.ban_reason, u.epoch`
+
+	userByID    = `SELECT ` + userColumns + ` FROM users u WHERE u.id = ?`
+	userByEmail = `SELECT ` + userColumns + ` FROM users u WHERE u.project = ? AND u.email = ?`
+	userByPhone = `SELECT ` + userColumns + ` FROM users u WHERE u.project = ? AND u.phone = ?`
+	usersAfter  = `SELECT ` + userColumns + ` FROM users u WHERE u.project = ? AND u.id > ? ORDER BY u.id LIMIT ?`
+	standing    = `SELECT ` + userColumns + `, ` + grantColumns + ` FROM (SELECT 1)
+		LEFT JOIN users u ON u.id = ? LEFT JOIN grants g ON g.id = ?`
+
+	insertUser = `INSERT INTO users (id, project, email, phone, contact_phone, registered, last_login, ban_from, ban_until,
+		ban_reason, epoch) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+	loginUser       = `UPDATE users SET last_login = ?, epoch = ? WHERE id = ?`
+	setContactPhone = `UPDATE users SET contact_phone = ? WHERE id = ?`
+	setBan          = `UPDATE users SET ban_from = ?, ban_until = ?, ban_reason = ?, epoch = ? WHERE id = ?`
+	deleteUser      = `DELETE FROM users WHERE id = ?`
+)
+
+// User implements latchkey.UserStore.
+func (s *Store) User(ctx context.Context, id latchkey.UserID) (latchkey.User, error) {
+	return find(ctx, s, func(c *conn) (latchkey.User, error) { return c.knownUser(id) })
+}
+
+// Standing implements latchkey.UserStore.
+func (s *Store) Standing(ctx context.Context, id latchkey.UserID, grant latchkey.GrantID) (latchkey.User, latchkey.Grant, error) {
+	var g latchkey.Grant
+	u, err := find(ctx, s, func(c *conn) (u latchkey.User, err error) {
+		q := c.stmt(standing)
+		defer q.reset()
+		q.putUUID(id.UUID)
+		q.putHandle(grant.Handle)
+		if found, err := q.row(); !found {
+			return u, err
+		}
+		u = q.getUserRow()
+		g = q.getGrantRow()
+		return u, nil
+	})
+	return u, g, err
+}
+
+// Users implements latchkey.UserStore.
+func (s *Store) Users(
+	ctx context.Context, p latchkey.ProjectID, address latchkey.Address, after latchkey.UserID, limit int,
+) ([]latchkey.User, error) {
+	return find(ctx, s, func(c *conn) ([]latchkey.User, error) {
+		if !address.IsZero() {
+			u, err := c.owner(p, address)
+			if err != nil || u.ID.IsZero() || limit < 1 || string(u.ID.UUID[:]) <= string(after.UUID[:]) {
+				return nil, err
+			}
+			return []latchkey.User{u}, nil
+		}
+		q := c.stmt(usersAfter)
+		defer q.reset()
+		q.putUUID(p.UUID)
+		q.putBlob(after.UUID[:])
+		q.putInt(int64(max(limit, 0))) // a negative LIMIT is none
+		var us []latchkey.User
+		for {
+			found, err := q.row()
+			if !found {
+				return us, err
+			}
+			us = append(us, q.getUserRow())
+		}
+	})
+}
+
+// SetContactPhone implements latchkey.UserStore.
+func (s *Store) SetContactPhone(ctx context.Context, id latchkey.UserID, phone latchkey.Address, e latchkey.Event) error {
+	return s.changeUser(ctx, id, e, func(c *conn, _ latchkey.User) error {
+		q := c.stmt(setContactPhone)
+		q.putOptional(phone.Value())
+		q.putUUID(id.UUID)
+		return q.exec()
+	})
+}
+
+// EndSessions implements latchkey.UserStore.
+func (s *Store) EndSessions(ctx context.Context, id latchkey.UserID, e latchkey.Event) error {
+	return s.changeUser(ctx, id, e, func(c *conn, u latchkey.User) error { return c.storeLogin(u, u.LogOut()) })
+}
+
+// SetBan implements latchkey.UserStore.
+func (s *Store) SetBan(ctx context.Context, id latchkey.UserID, b latchkey.Ban, e latchkey.Event) error {
+	return s.changeUser(ctx, id, e, func(c *conn, u latchkey.User) error {
+		if b != (latchkey.Ban{}) {
+			u = u.LogOut()
+		}
+		q := c.stmt(setBan)
+		q.putTime(b.From)
+		q.putTime(b.Until)
+		q.putText(b.Reason)
+		q.putInt(int64(u.Epoch))
+		q.putUUID(id.UUID)
+		return q.exec()
+	})
+}
+
+// DeleteUser implements latchkey.UserStore.
+func (s *Store) DeleteUser(ctx context.Context, id latchkey.UserID, e latchkey.Event) error {
+	return s.changeUser(ctx, id, e, func(c *conn, u latchkey.User) error {
+		for _, a := range [...]latchkey.Address{u.Email, u.Phone} {
+			if a.IsZero() {
+				continue
+			}
+			if err := c.forgetGuesses(u.Project, a); err != nil {
+				return err
+			}
+		}
+		for _, text := range [...]string{`DELETE FROM codes WHERE user = ?`, `DELETE FROM grants WHERE user = ?`, deleteUser} {
+			q := c.stmt(text)
+			q.putUUID(id.UUID)
+			if err := q.exec(); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// changeUser runs change on a user that exists, and stores e with it.
+func (s *Store) changeUser(
+	ctx context.Context, id latchkey.UserID, e latchkey.Event, change func(*conn, latchkey.User) error,
+) error {
+	return s.writer.do(ctx, func(c *conn) error {
+		u, err := c.knownUser(id)
+		if err != nil {
+			return err
+		}
+		if err := change(c, u); err != nil {
+			return err
+		}
+		return c.insertEvent(e)
+	})
+}
+
+// knownUser gives a user. Errors: UserNotFound.
+func (c *conn) knownUser(id latchkey.UserID) (latchkey.User, error) {
+	u, err := c.user(id)
+	if err == nil && u.ID.IsZero() {
+		err = latchkey.UserNotFound
+	}
+	return u, err
+}
+
+// user gives a user, or zero.
+func (c *conn) user(id latchkey.UserID) (u latchkey.User, err error) {
+	q := c.stmt(userByID)
+	defer q.reset()
+	q.putUUID(id.UUID)
+	if found, err := q.row(); !found {
+		return u, err
+	}
+	return q.getUserRow(), nil
+}
+
+// owner gives the user who proved an address, or zero.
+func (c *conn) owner(p latchkey.ProjectID, a latchkey.Address) (u latchkey.User, err error) {
+	query := userByEmail
+	if a.Channel() == latchkey.Phone {
+		query = userByPhone
+	}
+	q := c.stmt(query)
+	defer q.reset()
+	q.putUUID(p.UUID)
+	q.putText(a.Value())
+	if found, err := q.row(); !found {
+		return u, err
+	}
+	return q.getUserRow(), nil
+}
+
+// storeLogin stores what Attempt.Judge and User.LogOut change: all of a new user, the last login and the epoch of one
+// that exists.
+func (c *conn) storeLogin(old, next latchkey.User) error {
+	if next == old {
+		return nil
+	}
+	if old.ID.IsZero() {
+		return c.insertUser(next)
+	}
+	q := c.stmt(loginUser)
+	q.putTime(next.LastLogin)
+	q.putInt(int64(next.Epoch))
+	q.putUUID(next.ID.UUID)
+	return q.exec()
+}
+
+func (c *conn) insertUser(u latchkey.User) error {
+	q := c.stmt(insertUser)
+	q.putUUID(u.ID.UUID)
+	q.putUUID(u.Project.UUID)
+	q.putOptional(u.Email.Value())
+	q.putOptional(u.Phone.Value())
+	q.putOptional(u.ContactPhone.Value())
+	q.putTime(u.Registered)
+	q.putTime(u.LastLogin)
+	q.putTime(u.Ban.From)
+	q.putTime(u.Ban.Until)
+	q.putText(u.Ban.Reason)
+	q.putInt(int64(u.Epoch))
+	return q.exec()
+}
+
+// getUserRow reads userColumns.
+func (q *stmt) getUserRow() (u latchkey.User) {
+	u.ID, u.Project = q.getUser(), q.getProject()
+	u.Email = q.getOptional(latchkey.Email)
+	u.Phone = q.getOptional(latchkey.Phone)
+	u.ContactPhone = q.getOptional(latchkey.Phone)
+	u.Registered, u.LastLogin = q.getTime(), q.getTime()
+	u.Ban = latchkey.Ban{From: q.getTime(), Until: q.getTime(), Reason: q.getText()}
+	u.Epoch = int(q.getInt())
+	return u
+}
+
+// getOptional reads an address whose channel the column tells; NULL is none.
+func (q *stmt) getOptional(c latchkey.Channel) latchkey.Address {
+	if v := q.getText(); v != "" {
+		return latchkey.CanonicalAddress(c, v)
+	}
+	return latchkey.Address{}
+}

@@ -1,0 +1,200 @@
+package httpapi
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/latchkey-dev/latchkey"
+)
+
+// maxBody is the largest body that is read, in bytes (design.md §8).
+const maxBody = 64 << 10
+
+// mistake words what is wrong with a body: on the JWT protocol and everywhere else a missing or invalid parameter, on
+// OAuth 2.0 calls a malformed request (contract.md §6).
+func mistake(p latchkey.Protocol, code latchkey.Code, field, message string) error {
+	if p == latchkey.OAuth2 {
+		if message == "" && code == latchkey.Missing {
+			message = "This member is required."
+		}
+		code = latchkey.Malformed
+	}
+	return &latchkey.Error{Code: code, Field: field, Message: message}
+}
+
+// decode reads a JSON body into a T. No body is an empty object: what it lacks is then named. Unknown members are
+// passed over, of a repeated one the last counts, and null is the same as absent.
+//
+// Errors: UnsupportedMedia, TooLarge, and those of mistake.
+func decode[T any](w http.ResponseWriter, r *http.Request, p latchkey.Protocol) (T, error) {
+	var v T
+	buf := borrowPage()
+	defer buf.giveBack()
+	if err := readBody(w, r, buf, "application/json", p); err != nil {
+		return v, err
+	}
+	if buf.Len() == 0 {
+		return v, nil
+	}
+	if !utf8.Valid(buf.Bytes()) { // encoding/json would replace what is not, and one text would pass for another
+		return v, mistake(p, latchkey.Invalid, "", "The body is not UTF-8.")
+	}
+	err := json.Unmarshal(buf.Bytes(), &v)
+	var wrongType *json.UnmarshalTypeError
+	switch {
+	case errors.As(err, &wrongType):
+		return v, mistake(p, latchkey.Invalid, wrongType.Field, "The type of the value is wrong.")
+	case err != nil:
+		return v, mistake(p, latchkey.Invalid, "", "The body is not one JSON object.")
+	}
+	return v, nil
+}
+
+// decodeForm reads an application/x-www-form-urlencoded body. A parameter without a value counts as absent, and none
+// may come twice (RFC 6749 §3.2).
+//
+// Errors: UnsupportedMedia, TooLarge, Malformed.
+func decodeForm(w http.ResponseWriter, r *http.Request) (form, error) {
+	buf := borrowPage()
+	defer buf.giveBack()
+	if err := readBody(w, r, buf, "application/x-www-form-urlencoded", latchkey.OAuth2); err != nil {
+		return nil, err
+	}
+	values, err := url.ParseQuery(buf.String())
+	if err != nil {
+		return nil, &latchkey.Error{Code: latchkey.Malformed, Message: "The body is not a form."}
+	}
+	f := form{}
+	for name, all := range values {
+		switch {
+		case len(all) > 1:
+			return nil, &latchkey.Error{Code: latchkey.Malformed, Message: "A parameter comes twice."}
+		case !plain(all[0]):
+			return nil, &latchkey.Error{Code: latchkey.Malformed, Message: "A value is not UTF-8, or has a NUL in it."}
+		case all[0] != "":
+			f[name] = all[0]
+		}
+	}
+	return f, nil
+}
+
+// A form is the parameters of a form body that have a value.
+type form map[string]string
+
+// required gives a parameter. Errors: Malformed.
+func (f form) required(name string) (string, error) {
+	if f[name] == "" {
+		return "", &latchkey.Error{Code: latchkey.Malformed, Field: name, Message: "This parameter is required."}
+	}
+	return f[name], nil
+}
+
+// readBody reads at most maxBody of a body of the given type into buf. A body without a type is taken for the right
+// one.
+func readBody(w http.ResponseWriter, r *http.Request, buf *page, want string, p latchkey.Protocol) error {
+	given, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";")
+	if given = strings.TrimSpace(given); given != "" && !strings.EqualFold(given, want) {
+		return &latchkey.Error{Code: latchkey.UnsupportedMedia, Message: "The content type of this call is " + want + "."}
+	}
+	if r.ContentLength > maxBody {
+		return latchkey.TooLarge
+	}
+	_, err := buf.ReadFrom(http.MaxBytesReader(w, r.Body, maxBody))
+	if tooLarge := new(http.MaxBytesError); errors.As(err, &tooLarge) {
+		return latchkey.TooLarge
+	}
+	if err != nil {
+		return mistake(p, latchkey.Invalid, "", "The body could not be read to its end.")
+	}
+	return nil
+}
+
+// plain reports text that every store and every message can carry: UTF-8 without NUL.
+func plain(s string) bool { return utf8.ValidString(s) && strings.IndexByte(s, 0) < 0 }
+
+// A query is the parameters of a URL. It keeps the first mistake, so that a handler reads everything and asks once. Of
+// a repeated parameter the first counts; an empty one is absent.
+type query struct {
+	values url.Values
+	err    error
+}
+
+func parseQuery(r *http.Request) *query { return &query{values: r.URL.Query()} }
+
+// text gives an optional parameter. Mistakes: Invalid.
+func (q *query) text(name string) string {
+	v := q.values.Get(name)
+	if !plain(v) {
+		q.mistake(latchkey.BadField(name, "The value is not UTF-8, or has a NUL in it."))
+	}
+	return v
+}
+
+// required gives a parameter. Mistakes: Missing, Invalid.
+func (q *query) required(name string) string {
+	v := q.text(name)
+	if v == "" {
+		q.mistake(latchkey.NoField(name))
+	}
+	return v
+}
+
+// flag gives a parameter that is 0 or 1; absent is 0. Mistakes: Invalid.
+func (q *query) flag(name string) bool {
+	v := q.text(name)
+	if v != "" && v != "0" && v != "1" {
+		q.mistake(latchkey.BadField(name, "The value is 0 or 1."))
+	}
+	return v == "1"
+}
+
+// project gives the projectId. Mistakes: Missing, ProjectNotFound.
+func (q *query) project() latchkey.ProjectID {
+	v := q.values.Get("projectId")
+	if v == "" {
+		q.mistake(latchkey.NoField("projectId"))
+	}
+	id, err := latchkey.ParseProjectID(v)
+	q.mistake(err)
+	return id
+}
+
+// client gives the client_id. Mistakes: Missing, UnknownClient.
+func (q *query) client() latchkey.ClientID {
+	v := q.values.Get("client_id")
+	if v == "" {
+		q.mistake(latchkey.NoField("client_id"))
+	}
+	id, err := parseClient(v)
+	q.mistake(err)
+	return id
+}
+
+func (q *query) mistake(err error) {
+	if q.err == nil {
+		q.err = err
+	}
+}
+
+// parseClient reads a client_id, a positive integer. Errors: UnknownClient.
+func parseClient(s string) (latchkey.ClientID, error) {
+	n, err := strconv.ParseUint(s, 10, 63)
+	if err != nil || n == 0 {
+		return 0, latchkey.UnknownClient
+	}
+	return latchkey.ClientID(n), nil
+}
+
+// bearer gives the token of the Authorization header; empty without one (RFC 6750 §2.1).
+func bearer(r *http.Request) latchkey.Secret {
+	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	if !strings.EqualFold(scheme, "Bearer") {
+		return ""
+	}
+	return latchkey.Secret(strings.TrimSpace(token))
+}

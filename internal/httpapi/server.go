@@ -1,0 +1,225 @@
+// Package httpapi is the JSON way in: it decodes a call into domain types, calls one method of one use case, and
+// encodes what comes back. It owns the wire of contract.md: paths, bodies, the error envelope, CORS. Only cmd/latchkey
+// calls it.
+//
+//	server.go    the map of the API, and what happens around every call
+//	login.go     start and complete
+//	wait.go      the held poll
+//	token.go     tokens and keys
+//	user.go      the signed-in person
+//	misc.go      small answers, health, the reference
+//	decode.go    query, JSON, form → domain types
+//	encode.go    values → JSON
+//	errors.go    Code → status, wire code, RFC 6749 word
+//	cors.go      who may read the answers in a browser
+package httpapi
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/latchkey-dev/latchkey"
+	"github.com/latchkey-dev/latchkey/internal/account"
+	"github.com/latchkey-dev/latchkey/internal/login"
+	"github.com/latchkey-dev/latchkey/internal/token"
+)
+
+// Server answers the calls. The fields of the first group must be set, those of the second may be nil.
+type Server struct {
+	Login    *login.Service
+	Tokens   *token.Service
+	Accounts *account.Service
+	Store    Settings
+	Log      *slog.Logger
+
+	// Observe is told of every answer. route is the path of the route, never of the request: "other" if there is none.
+	Observe func(route, method string, status int, took time.Duration)
+	// Verdict is told how every complete call ended: "ok", or the Code with underscores ("wrong_code").
+	Verdict func(channel latchkey.Channel, protocol latchkey.Protocol, verdict string)
+	// Holding is told +1 when a poll begins to wait and -1 when it ends.
+	Holding func(delta int)
+	// ClientIP says where a request came from; nil: from the peer of the connection.
+	ClientIP func(*http.Request) netip.Addr
+}
+
+// Settings is what Server reads of the store by itself: whose browser pages may call, and whether it is up.
+type Settings interface {
+	Project(ctx context.Context, id latchkey.ProjectID) (latchkey.Project, error)
+	Projects(ctx context.Context) ([]latchkey.Project, error)
+	Client(ctx context.Context, id latchkey.ClientID) (latchkey.Client, error)
+	Ping(ctx context.Context) error
+}
+
+// A handler answers one call, or gives the error that fail is to answer with; then it has written nothing.
+type handler func(w http.ResponseWriter, r *http.Request) error
+
+// A Route is one line of the map of the API.
+type Route struct {
+	Method string
+	Path   string // as api/openapi.yaml spells it; HEAD works where GET does
+	handle handler
+}
+
+// Routes is the map of the API, in the order of contract.md.
+func (s *Server) Routes() []Route {
+	return []Route{
+		{"POST", "/api/login/email/request", s.start(latchkey.JWT, latchkey.Email)},
+		{"POST", "/api/login/phone/request", s.start(latchkey.JWT, latchkey.Phone)},
+		{"POST", "/api/oauth2/login/email/request", s.start(latchkey.OAuth2, latchkey.Email)},
+		{"POST", "/api/oauth2/login/phone/request", s.start(latchkey.OAuth2, latchkey.Phone)},
+		{"POST", "/api/login/email/confirm", s.confirm(latchkey.JWT, latchkey.Email)},
+		{"POST", "/api/login/phone/confirm", s.confirm(latchkey.JWT, latchkey.Phone)},
+		{"POST", "/api/oauth2/login/email/confirm", s.confirm(latchkey.OAuth2, latchkey.Email)},
+		{"POST", "/api/oauth2/login/phone/confirm", s.confirm(latchkey.OAuth2, latchkey.Phone)},
+		{"GET", "/api/otc/code", s.waitForLink},
+		{"POST", "/api/oauth2/token", s.giveToken},
+		{"GET", "/api/projects/{projectId}/keys", s.keys},
+		{"POST", "/api/token/validate", s.validateToken},
+		{"GET", "/api/oauth2/logout", s.logOut},
+		{"GET", "/api/users/me", s.me},
+		{"GET", "/api/users/me/email", s.myEmail},
+		{"GET", "/api/users/me/phone", s.myPhone},
+		{"POST", "/api/users/me/phone", s.setMyPhone},
+		{"DELETE", "/api/users/me/phone/{phone}", s.removeMyPhone},
+		{"GET", "/api/users/me/ask", s.ask},
+		{"GET", "/api/client/details", s.clientDetails},
+		{"GET", "/api/blank", s.blank},
+		{"GET", "/openapi.yaml", s.reference},
+		{"GET", "/healthz", s.healthy},
+		{"GET", "/readyz", s.ready},
+	}
+}
+
+// Handler serves Routes, and the 404 envelope on every other path. If it is mounted in another mux, that one must be
+// wrapped in SingleSlashes too: a mux redirects what it finds unclean, and no SDK follows.
+func (s *Server) Handler() http.Handler {
+	byPath := map[string]endpoint{}
+	for _, r := range s.Routes() {
+		if byPath[r.Path] == nil {
+			byPath[r.Path] = endpoint{}
+		}
+		byPath[r.Path][r.Method] = r.handle
+	}
+	mux := http.NewServeMux()
+	for path, e := range byPath {
+		mux.Handle(path, s.serve(path, e))
+	}
+	mux.Handle("/", s.serve("other", nil))
+	return SingleSlashes(mux)
+}
+
+// An endpoint is what one path answers, by method.
+type endpoint map[string]handler
+
+// methods lists what goes into Allow, in a fixed order.
+func (e endpoint) methods() string {
+	var out []string
+	for m := range e {
+		out = append(out, m)
+		if m == http.MethodGet {
+			out = append(out, http.MethodHead)
+		}
+	}
+	slices.Sort(out)
+	return strings.Join(append(out, http.MethodOptions), ", ")
+}
+
+// serve is everything around a call: request id, CORS, dispatch, the answer to an error, and the access line. The
+// clock is the login service's: one clock for the whole server.
+func (s *Server) serve(route string, e endpoint) http.Handler {
+	methods := e.methods()
+	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		began := s.Login.Now()
+		w := &response{ResponseWriter: rw, id: requestID(r.Header.Get("X-Request-Id"))}
+		h := w.Header()
+		h.Set("X-Request-Id", w.id)
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Cache-Control", "no-store")
+		s.allowOrigin(h, r)
+		err := s.dispatch(w, r, e, methods)
+		if err != nil {
+			s.fail(w, r, err)
+		}
+		took := s.Login.Now().Sub(began)
+		if s.Observe != nil {
+			s.Observe(route, knownMethod(r.Method), w.status, took)
+		}
+		s.logAccess(r, w, route, err, took)
+	})
+}
+
+// dispatch finds the handler for the method and calls it. A panic in it becomes an Internal error with its stack.
+func (s *Server) dispatch(w *response, r *http.Request, e endpoint, methods string) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = panicked(p)
+		}
+	}()
+	method := r.Method
+	if method == http.MethodHead {
+		method = http.MethodGet
+	}
+	handle := e[method]
+	switch {
+	case e == nil:
+		return latchkey.NotFound
+	case handle != nil:
+		return handle(w, r)
+	case method == http.MethodOptions:
+		return preflight(w, r, methods)
+	}
+	w.Header().Set("Allow", methods)
+	return latchkey.MethodNotAllowed
+}
+
+// response remembers what was answered. Handlers see it as an http.ResponseWriter.
+type response struct {
+	http.ResponseWriter
+	id     string // the request id
+	status int    // 0 while nothing is written
+}
+
+// WriteHeader implements http.ResponseWriter.
+func (w *response) WriteHeader(status int) {
+	if w.status == 0 {
+		w.status = status
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+// Write implements http.ResponseWriter.
+func (w *response) Write(b []byte) (int, error) {
+	if w.status == 0 {
+		w.status = http.StatusOK
+	}
+	return w.ResponseWriter.Write(b)
+}
+
+// Unwrap is for http.ResponseController.
+func (w *response) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// origin says where r came from. A user agent is cut at 512 bytes: it is shown and stored.
+func (s *Server) origin(r *http.Request) latchkey.Origin {
+	const maxUserAgent = 512
+	agent := strings.ToValidUTF8(r.UserAgent(), "\uFFFD")
+	if len(agent) > maxUserAgent {
+		cut := maxUserAgent
+		for !utf8.RuneStart(agent[cut]) {
+			cut--
+		}
+		agent = agent[:cut]
+	}
+	o := latchkey.Origin{UserAgent: agent}
+	if s.ClientIP != nil {
+		o.IP = s.ClientIP(r)
+	} else if peer, err := netip.ParseAddrPort(r.RemoteAddr); err == nil {
+		o.IP = peer.Addr().Unmap()
+	}
+	return o
+}

@@ -1,0 +1,191 @@
+package httpapi
+
+import (
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/latchkey-dev/latchkey"
+	"github.com/latchkey-dev/latchkey/internal/account"
+	"github.com/latchkey-dev/latchkey/internal/address"
+)
+
+// session gives the person whose bearer token came with r. Errors: BadBearer.
+func (s *Server) session(r *http.Request) (account.Session, error) {
+	given := bearer(r)
+	if given == "" {
+		return account.Session{}, latchkey.BadBearer
+	}
+	return s.Accounts.Authenticate(r.Context(), given, s.origin(r))
+}
+
+// user is the answer of GET /users/me (contract.md §7). What Latchkey does not keep is null: SDKs have the members, and
+// one of them fails without id, groups, is_anonymous, is_user_active, last_login and registered.
+type user struct {
+	ID                    string           `json:"id"`
+	Email                 *string          `json:"email"`
+	Phone                 *string          `json:"phone"`
+	PhoneAuth             *string          `json:"phone_auth"` // the proven one, without its plus
+	Username              string           `json:"username"`
+	Nickname              *string          `json:"nickname"`
+	FirstName             *string          `json:"first_name"`
+	LastName              *string          `json:"last_name"`
+	Name                  *string          `json:"name"`
+	Birthday              *string          `json:"birthday"`
+	Gender                *string          `json:"gender"`
+	Country               *string          `json:"country"`
+	Picture               *string          `json:"picture"`
+	Groups                []latchkey.Group `json:"groups"`
+	Devices               []string         `json:"devices"`
+	Ban                   *ban             `json:"ban"`
+	IsAnonymous           bool             `json:"is_anonymous"`
+	IsUserActive          bool             `json:"is_user_active"`
+	IsLastEmailConfirmed  bool             `json:"is_last_email_confirmed"`
+	LastLogin             string           `json:"last_login"`
+	Registered            string           `json:"registered"`
+	Tag                   *string          `json:"tag"`
+	ExternalID            *string          `json:"external_id"`
+	ConnectionInformation *string          `json:"connection_information"`
+}
+
+type ban struct {
+	From   string  `json:"date_from"`
+	To     *string `json:"date_to"` // null: for good
+	Reason string  `json:"reason"`
+}
+
+// me is GET /users/me.
+func (s *Server) me(w http.ResponseWriter, r *http.Request) error {
+	in, err := s.session(r)
+	if err != nil {
+		return err
+	}
+	return encode(w, http.StatusOK, userOf(in.User))
+}
+
+func userOf(u latchkey.User) user {
+	out := user{
+		ID: u.ID.String(), Email: orNull(u.Email.Value()), Phone: orNull(phoneOf(u)),
+		PhoneAuth: orNull(strings.TrimPrefix(u.Phone.Value(), "+")), Username: u.Name(),
+		Groups: []latchkey.Group{}, Devices: []string{}, IsUserActive: true, IsLastEmailConfirmed: !u.Email.IsZero(),
+		LastLogin: date(u.LastLogin), Registered: date(u.Registered),
+	}
+	if !u.Ban.From.IsZero() { // past or to come: a ban that holds lets nobody get this far
+		out.Ban = &ban{From: date(u.Ban.From), Reason: u.Ban.Reason}
+		if !u.Ban.Until.IsZero() {
+			out.Ban.To = orNull(date(u.Ban.Until))
+		}
+	}
+	return out
+}
+
+// phoneOf is the phone that the user gave, or else the one that the user signs in with.
+func phoneOf(u latchkey.User) string {
+	if !u.ContactPhone.IsZero() {
+		return u.ContactPhone.Value()
+	}
+	return u.Phone.Value()
+}
+
+func orNull(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}
+
+// date is 2018-05-17T11:22:52+0000: no fractions (contract.md §7).
+func date(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05-0700") }
+
+type currentEmail struct {
+	Email string `json:"current_email"`
+}
+
+// myEmail is GET /users/me/email.
+func (s *Server) myEmail(w http.ResponseWriter, r *http.Request) error {
+	in, err := s.session(r)
+	if err != nil {
+		return err
+	}
+	return encode(w, http.StatusOK, currentEmail{in.User.Email.Value()})
+}
+
+type currentPhone struct {
+	Phone  string `json:"phone"`
+	Number string `json:"phone_number"`
+}
+
+// myPhone is GET /users/me/phone. SDKs read either member.
+func (s *Server) myPhone(w http.ResponseWriter, r *http.Request) error {
+	in, err := s.session(r)
+	if err != nil {
+		return err
+	}
+	phone := phoneOf(in.User)
+	return encode(w, http.StatusOK, currentPhone{phone, phone})
+}
+
+type phoneBody struct {
+	Phone string `json:"phone_number"`
+}
+
+// setMyPhone is POST /users/me/phone.
+func (s *Server) setMyPhone(w http.ResponseWriter, r *http.Request) error {
+	in, err := s.session(r)
+	if err != nil {
+		return err
+	}
+	body, err := decode[phoneBody](w, r, latchkey.JWT)
+	if err != nil {
+		return err
+	}
+	phone, err := readAddress(latchkey.JWT, latchkey.Phone, body.Phone)
+	if err != nil {
+		return err
+	}
+	if err := s.Accounts.SetPhone(r.Context(), in, phone); err != nil {
+		return err
+	}
+	return noContent(w)
+}
+
+// removeMyPhone is DELETE /users/me/phone/{phone}.
+func (s *Server) removeMyPhone(w http.ResponseWriter, r *http.Request) error {
+	in, err := s.session(r)
+	if err != nil {
+		return err
+	}
+	phone, err := address.ParsePhone(r.PathValue("phone"))
+	if err != nil {
+		return err
+	}
+	if err := s.Accounts.RemovePhone(r.Context(), in, phone); err != nil {
+		return err
+	}
+	return noContent(w)
+}
+
+// ask is GET /users/me/ask: which fields the user must still fill in. There are none.
+func (s *Server) ask(w http.ResponseWriter, r *http.Request) error {
+	if _, err := s.session(r); err != nil {
+		return err
+	}
+	return encode(w, http.StatusOK, []string{})
+}
+
+// logOut is GET /oauth2/logout (contract.md §5).
+func (s *Server) logOut(w http.ResponseWriter, r *http.Request) error {
+	in, err := s.session(r)
+	if err != nil {
+		return err
+	}
+	q := parseQuery(r)
+	scope := q.text("sessions")
+	if q.err != nil {
+		return q.err
+	}
+	if err := s.Accounts.LogOut(r.Context(), in, scope); err != nil {
+		return err
+	}
+	return noContent(w)
+}

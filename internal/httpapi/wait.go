@@ -1,0 +1,41 @@
+package httpapi
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/latchkey-dev/latchkey"
+	"github.com/latchkey-dev/latchkey/internal/address"
+	"github.com/latchkey-dev/latchkey/internal/login"
+)
+
+type otcCode struct {
+	Code string `json:"code"`
+}
+
+// waitForLink is GET /otc/code (contract.md §4). A login or a project that cannot be one is held like any other that
+// does not match the operation: the answer tells nothing.
+func (s *Server) waitForLink(w http.ResponseWriter, r *http.Request) error {
+	q := parseQuery(r)
+	for _, name := range [...]string{"projectId", "login", "operation_id"} {
+		if q.values.Get(name) == "" {
+			return latchkey.NoField(name)
+		}
+	}
+	var req login.WaitRequest
+	req.Project, _ = latchkey.ParseProjectID(q.values.Get("projectId"))
+	req.To, _ = address.Parse(q.values.Get("login"))
+	req.Operation = q.values.Get("operation_id")
+
+	// The server's read timeout would end the request's context while the poll waits: it has been read already.
+	_ = http.NewResponseController(w).SetReadDeadline(time.Time{}) // where it cannot be set, there is none
+	if s.Holding != nil {
+		s.Holding(+1)
+		defer s.Holding(-1)
+	}
+	code, err := s.Login.Wait(r.Context(), req)
+	if err != nil {
+		return err
+	}
+	return encode(w, http.StatusOK, otcCode{code.Reveal()})
+}

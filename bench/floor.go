@@ -1,0 +1,200 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"time"
+)
+
+// A floor is what this machine does at best, measured in the same run: figures of two machines, or of a busy and an
+// idle one, compare only as ratios to it.
+type floor struct {
+	Requests  float64       `json:"bare_requests_per_second"` // a bare net/http JSON server under the same generator
+	Latency   spread        `json:"bare_request"`
+	Flush     time.Duration `json:"flush_ns"`     // one durable write of 4 KiB at the end of a file
+	Signature time.Duration `json:"signature_ns"` // one signature of the run's algorithm, one core
+}
+
+func measureFloor(ctx context.Context, o options) (f floor, err error) {
+	if f.Signature, err = timeSignature(o.Alg); err != nil {
+		return f, err
+	}
+	if f.Flush, err = timeFlush(o.Dir); err != nil {
+		return f, err
+	}
+	f.Requests, f.Latency, err = timeBareServer(ctx, o)
+	return f, err
+}
+
+// serveFloor is the bare server: it decodes a start call and answers as one would. It prints its address and serves
+// until ctx ends.
+func serveFloor(ctx context.Context, out io.Writer) error {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST /api/login/email/request", func(w http.ResponseWriter, r *http.Request) {
+		var in struct{ Email string }
+		if err := json.NewDecoder(r.Body).Decode(&in); err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
+		}
+		w.Header().Set("Content-Type", jsonType)
+		json.NewEncoder(w).Encode(map[string]string{"operation_id": in.Email})
+	})
+	s := &http.Server{Handler: mux, ReadHeaderTimeout: callTimeout}
+	context.AfterFunc(ctx, func() { s.Close() })
+	fmt.Fprintln(out, l.Addr())
+	if err := s.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+}
+
+// timeBareServer starts the bare server in a process of its own, as the real one is, and asks it with as many workers.
+func timeBareServer(ctx context.Context, o options) (float64, spread, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return 0, spread{}, err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, self, "-serve-floor")
+	cmd.Stderr = os.Stderr
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		return 0, spread{}, err
+	}
+	if err := cmd.Start(); err != nil {
+		return 0, spread{}, err
+	}
+	defer func() { cancel(); cmd.Wait() }()
+	host, err := bufio.NewReader(stdout).ReadString('\n')
+	if err != nil {
+		return 0, spread{}, fmt.Errorf("the bare server did not start: %w", err)
+	}
+	return askBareServer(host[:len(host)-1], o)
+}
+
+func askBareServer(host string, o options) (float64, spread, error) {
+	crew := make([]*worker, o.Workers)
+	for i := range crew {
+		c, err := dial(host)
+		if err != nil {
+			return 0, spread{}, err
+		}
+		defer c.Close()
+		crew[i] = &worker{client: c}
+	}
+	const path = "/api/login/email/request?projectId=00000000-0000-4000-8000-000000000001"
+	began := time.Now()
+	end := began.Add(o.Floor)
+	err := each(crew, func(w *worker) error {
+		var answer struct {
+			Operation string `json:"operation_id"`
+		}
+		for now := began; now.Before(end); {
+			w.count++
+			body := fmt.Appendf(nil, `{"email":"floor-%d@bench.example.com"}`, w.count)
+			if err := w.call(path, jsonType, body, &answer); err != nil {
+				return err
+			}
+			then := time.Now()
+			w.samples = append(w.samples, sample{start: then.Sub(now)})
+			now = then
+		}
+		return nil
+	})
+	var ds []time.Duration
+	for _, w := range crew {
+		for _, x := range w.samples {
+			ds = append(ds, x.start)
+		}
+	}
+	return float64(len(ds)) / time.Since(began).Seconds(), spreadOf(ds), err
+}
+
+// timeFlush appends and flushes for half a second on the disk that the database will be on.
+func timeFlush(dir string) (time.Duration, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return 0, err
+	}
+	path := filepath.Join(dir, "flush")
+	f, err := os.Create(path)
+	if err != nil {
+		return 0, err
+	}
+	defer os.Remove(path)
+	defer f.Close()
+	block := make([]byte, 4096)
+	return timeOne(func() error {
+		if _, err := f.Write(block); err != nil {
+			return err
+		}
+		return f.Sync()
+	})
+}
+
+// timeSignature signs 32 bytes for half a second on one core with keys of the size that projects have.
+func timeSignature(alg string) (time.Duration, error) {
+	digest := sha256.Sum256([]byte("what is signed has no influence on the time"))
+	var sign crypto.Signer
+	var opts crypto.SignerOpts = crypto.SHA256
+	var err error
+	message := digest[:]
+	switch alg {
+	case "HS256":
+		return timeOne(func() error {
+			m := hmac.New(sha256.New, digest[:])
+			m.Write(message)
+			m.Sum(nil)
+			return nil
+		})
+	case "RS256":
+		sign, err = rsa.GenerateKey(rand.Reader, 2048)
+	case "ES256":
+		sign, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	case "EdDSA":
+		_, sign, err = ed25519.GenerateKey(rand.Reader)
+		opts = crypto.Hash(0)
+	default:
+		err = fmt.Errorf("unknown algorithm %q", alg)
+	}
+	if err != nil {
+		return 0, err
+	}
+	return timeOne(func() error {
+		_, err := sign.Sign(rand.Reader, message, opts)
+		return err
+	})
+}
+
+// timeOne repeats f for half a second and gives the mean.
+func timeOne(f func() error) (time.Duration, error) {
+	began, n := time.Now(), 0
+	for time.Since(began) < time.Second/2 {
+		if err := f(); err != nil {
+			return 0, err
+		}
+		n++
+	}
+	return time.Since(began) / time.Duration(n), nil
+}

@@ -1,0 +1,138 @@
+// Command bench measures Latchkey as its users meet it: it builds the real program, starts it on a database on disk
+// beside an SMTP sink, and has workers sign in (start, read the code in the mail, confirm) as fast as they are answered.
+//
+//	go run ./bench                                     32 workers, 20 s, new and returning users, HS256
+//	go run ./bench -alg RS256 -protocol oauth2 -profile
+//
+// README.md says how to read what it prints. It is a program of its own and talks to the server only as a client would:
+// commands, HTTP, SMTP.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"runtime"
+	"slices"
+	"syscall"
+	"time"
+)
+
+// options are the command line.
+type options struct {
+	Workers  int           `json:"workers"`
+	For      time.Duration `json:"for_ns"`
+	Warmup   time.Duration `json:"warmup_ns"`
+	Floor    time.Duration `json:"floor_ns"`
+	Users    string        `json:"users"`
+	Pool     int           `json:"pool"` // how many users return
+	Alg      string        `json:"alg"`
+	Protocol string        `json:"protocol"`
+	Binary   string        `json:"-"` // empty: build one
+	Dir      string        `json:"-"` // where the database goes
+	JSON     string        `json:"-"`
+	Profile  bool          `json:"-"`
+
+	serveFloor bool // this process is the bare server
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := run(ctx, os.Args[1:], os.Stdout)
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, args []string, out io.Writer) error {
+	o, err := parse(args)
+	if err != nil {
+		return err
+	}
+	if o.serveFloor {
+		return serveFloor(ctx, out)
+	}
+	r := report{Options: o, Go: runtime.Version(), Cores: runtime.NumCPU()}
+	if r.Floor, err = measureFloor(ctx, o); err != nil {
+		return fmt.Errorf("floor: %w", err)
+	}
+	if err := measureServer(ctx, o, &r); err != nil {
+		return err
+	}
+	r.print(out)
+	if o.JSON == "" {
+		return nil
+	}
+	return r.save(o.JSON)
+}
+
+func parse(args []string) (options, error) {
+	var o options
+	f := flag.NewFlagSet("bench", flag.ContinueOnError)
+	f.IntVar(&o.Workers, "workers", 32, "people who sign in at the same time")
+	f.DurationVar(&o.For, "for", 20*time.Second, "how long each measurement takes")
+	f.DurationVar(&o.Warmup, "warmup", 2*time.Second, "how long it runs before that, uncounted")
+	f.DurationVar(&o.Floor, "floor", 5*time.Second, "how long the bare server is measured")
+	f.StringVar(&o.Users, "users", "both", "new, returning or both")
+	f.IntVar(&o.Pool, "pool", 2000, "how many different users return")
+	f.StringVar(&o.Alg, "alg", "HS256", "HS256, RS256, ES256 or EdDSA")
+	f.StringVar(&o.Protocol, "protocol", "jwt", "jwt, or oauth2 with the token exchange")
+	f.StringVar(&o.Binary, "binary", "", "measure this program instead of building one")
+	f.StringVar(&o.Dir, "dir", ".cache/bench", "folder on the disk that is to hold the database; it is emptied afterwards")
+	f.StringVar(&o.JSON, "json", "", "also write the figures to this file")
+	f.BoolVar(&o.Profile, "profile", false, "profile the server and print where its CPU time goes")
+	f.BoolVar(&o.serveFloor, "serve-floor", false, "be the bare server (used by bench itself)")
+	if err := f.Parse(args); err != nil {
+		return o, err
+	}
+	switch {
+	case f.NArg() > 0:
+		return o, fmt.Errorf("takes no arguments, only flags: %q", f.Args())
+	case o.Workers < 1 || o.For <= 0 || o.Floor <= 0 || o.Warmup < 0:
+		return o, fmt.Errorf("-workers, -for and -floor must be positive")
+	case !slices.Contains([]string{"new", "returning", "both"}, o.Users):
+		return o, fmt.Errorf("-users is new, returning or both, not %q", o.Users)
+	case !slices.Contains([]string{"HS256", "RS256", "ES256", "EdDSA"}, o.Alg):
+		return o, fmt.Errorf("-alg is HS256, RS256, ES256 or EdDSA, not %q", o.Alg)
+	case !slices.Contains([]string{"jwt", "oauth2"}, o.Protocol):
+		return o, fmt.Errorf("-protocol is jwt or oauth2, not %q", o.Protocol)
+	case o.Pool < o.Workers:
+		return o, fmt.Errorf("-pool must be at least -workers: nobody signs in twice at once")
+	}
+	return o, nil
+}
+
+// measureServer starts the server and its sink, runs every scenario against it, and stops both.
+func measureServer(ctx context.Context, o options, r *report) error {
+	sink, err := newSink()
+	if err != nil {
+		return err
+	}
+	defer sink.Close()
+	go sink.Serve()
+	s, err := startServer(ctx, o, sink.Addr())
+	if err != nil {
+		return err
+	}
+	defer s.stop()
+	r.ColdStart = s.ready
+	if r.Idle, err = s.memory(); err != nil {
+		return err
+	}
+	for _, users := range []string{"new", "returning"} {
+		if o.Users != "both" && o.Users != users {
+			continue
+		}
+		res, err := measureScenario(ctx, o, s, sink, users)
+		if err != nil {
+			return fmt.Errorf("%s users: %w%s", users, err, s.lastWords())
+		}
+		r.Runs = append(r.Runs, res)
+	}
+	return s.stop()
+}

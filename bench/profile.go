@@ -1,0 +1,83 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// A cost is one entry of the profile: how much of the server's CPU time was spent in a function itself, and in it with
+// everything that it calls.
+type cost struct {
+	Function   string  `json:"function"`
+	Self       float64 `json:"self_percent"`
+	Cumulative float64 `json:"cumulative_percent"`
+}
+
+// topCosts is how many entries the report shows of each order.
+const topCosts = 10
+
+// profile takes a CPU profile of the server for d. The profile itself stays in the bench's folder, for go tool pprof.
+func (s *server) profile(ctx context.Context, d time.Duration) ([]cost, error) {
+	url := fmt.Sprintf("http://%s/debug/pprof/profile?seconds=%d", s.pprof, max(1, int(d.Seconds())))
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return nil, err
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return nil, fmt.Errorf("profile: %w", err)
+	}
+	defer res.Body.Close()
+	if res.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("profile: status %d", res.StatusCode)
+	}
+	path := filepath.Join(filepath.Dir(s.dir), "cpu.prof")
+	f, err := os.Create(path)
+	if err != nil {
+		return nil, err
+	}
+	_, err = io.Copy(f, res.Body)
+	if closed := f.Close(); err == nil {
+		err = closed
+	}
+	if err != nil {
+		return nil, err
+	}
+	var all []cost
+	for _, order := range []string{"-flat", "-cum"} {
+		out, err := exec.CommandContext(ctx, "go", "tool", "pprof", "-top", order, "-nodecount=60", path).Output()
+		if err != nil {
+			return nil, fmt.Errorf("go tool pprof: %w", err)
+		}
+		all = append(all, parseTop(string(out), order == "-cum")...)
+	}
+	return all, nil
+}
+
+// parseTop reads what `go tool pprof -top` prints: flat, flat%, sum%, cum, cum%, function. In cumulative order the
+// frames that everything runs under say nothing and are left out.
+func parseTop(out string, cumulative bool) []cost {
+	var cs []cost
+	for line := range strings.Lines(out) {
+		f := strings.Fields(line)
+		if len(f) < 6 || len(cs) == topCosts {
+			continue
+		}
+		self, err1 := strconv.ParseFloat(strings.TrimSuffix(f[1], "%"), 64)
+		cum, err2 := strconv.ParseFloat(strings.TrimSuffix(f[4], "%"), 64)
+		name := strings.Join(f[5:], " ")
+		if err1 != nil || err2 != nil || cumulative && cum > 60 {
+			continue
+		}
+		cs = append(cs, cost{Function: name, Self: self, Cumulative: cum})
+	}
+	return cs
+}

@@ -1,0 +1,90 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"text/tabwriter"
+	"time"
+)
+
+// A report is everything that one run found. Its JSON is for keeping and comparing.
+type report struct {
+	Options   options       `json:"options"`
+	Go        string        `json:"go"`
+	Cores     int           `json:"cores"`
+	Floor     floor         `json:"floor"`
+	ColdStart time.Duration `json:"cold_start_ns"` // from starting the process until it was ready
+	Idle      memory        `json:"idle"`
+	Runs      []result      `json:"runs"`
+}
+
+// ratio is logins per second against half of the bare server's requests per second: a login is two requests, so 1
+// would be a login server that costs nothing.
+func (r report) ratio(x result) float64 {
+	if r.Floor.Requests == 0 {
+		return 0
+	}
+	return x.PerSecond / (r.Floor.Requests / 2)
+}
+
+// print writes the tables for a person.
+func (r report) print(out io.Writer) {
+	o := r.Options
+	fmt.Fprintf(out, "Latchkey: complete email logins, %s, %s, %d workers, %v, %d cores shared with generator and sink, %s\n\n",
+		o.Protocol, o.Alg, o.Workers, o.For, r.Cores, r.Go)
+	t := tabwriter.NewWriter(out, 0, 0, 3, ' ', tabwriter.AlignRight)
+	row := func(cells ...any) {
+		for _, c := range cells {
+			fmt.Fprintf(t, "%v\t", c)
+		}
+		fmt.Fprintln(t)
+	}
+	row("users", "logins", "logins/s", "of bare/2", "server CPU/login", "bench CPU/login", "memory now", "peak")
+	for _, x := range r.Runs {
+		row(x.Users, x.Logins, fmt.Sprintf("%.0f", x.PerSecond), fmt.Sprintf("%.3f", r.ratio(x)), micro(x.ServerCPU),
+			micro(x.GeneratorCPU), mib(x.Memory.Resident), mib(x.Memory.Peak))
+	}
+	row()
+	row("users", "call", "p50", "p95", "p99", "max")
+	for _, x := range r.Runs {
+		row(x.Users, "start", milli(x.Start.P50), milli(x.Start.P95), milli(x.Start.P99), milli(x.Start.Max))
+		row(x.Users, "mail there", milli(x.Mail.P50), milli(x.Mail.P95), milli(x.Mail.P99), milli(x.Mail.Max))
+		row(x.Users, "confirm", milli(x.Confirm.P50), milli(x.Confirm.P95), milli(x.Confirm.P99), milli(x.Confirm.Max))
+		if x.Token.N > 0 {
+			row(x.Users, "token", milli(x.Token.P50), milli(x.Token.P95), milli(x.Token.P99), milli(x.Token.Max))
+		}
+	}
+	t.Flush()
+	f := r.Floor
+	fmt.Fprintf(out, "\nserver: ready %s after its start, %s idle\n", milli(r.ColdStart), mib(r.Idle.Resident))
+	fmt.Fprintf(out, "machine: bare net/http JSON server %.0f requests/s (p99 %s), one flushed write %s, one %s signature %s\n",
+		f.Requests, milli(f.Latency.P99), micro(f.Flush), o.Alg, micro(f.Signature))
+	for _, x := range r.Runs {
+		printCosts(out, x)
+	}
+}
+
+func printCosts(out io.Writer, x result) {
+	if len(x.Costs) == 0 {
+		return
+	}
+	fmt.Fprintf(out, "\nwhere the server's CPU time goes, %s users: in the function itself, and with what it calls\n", x.Users)
+	for _, c := range x.Costs {
+		fmt.Fprintf(out, "%6.1f%% %6.1f%%  %s\n", c.Self, c.Cumulative, c.Function)
+	}
+}
+
+// save writes the report as JSON.
+func (r report) save(path string) error {
+	raw, err := json.MarshalIndent(r, "", "  ")
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(path, append(raw, '\n'), 0o644)
+}
+
+func milli(d time.Duration) string { return fmt.Sprintf("%.2f ms", d.Seconds()*1e3) }
+func micro(d time.Duration) string { return fmt.Sprintf("%.1f µs", d.Seconds()*1e6) }
+func mib(n int64) string           { return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20)) }

@@ -1,0 +1,227 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// callbackURL is where logins end, on both protocols. Nothing listens there, and nothing is asked there.
+const callbackURL = "https://bench.example.com/callback"
+
+// A server is the real program in a process of its own, with a fresh database.
+type server struct {
+	host    string
+	project string
+	client  string // a public OAuth 2.0 client
+	pid     int
+	ready   time.Duration // from starting the process until /readyz was fine
+
+	pprof  string // host:port of its profiles; empty without -profile
+	dir    string
+	cmd    *exec.Cmd
+	log    *os.File
+	exited chan error
+	ended  bool
+}
+
+// startServer builds the program, makes a project in a fresh database, and serves it with mail going to the sink.
+func startServer(ctx context.Context, o options, smtp string) (*server, error) {
+	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
+		return nil, err
+	}
+	dir, err := os.MkdirTemp(o.Dir, "run-")
+	if err != nil {
+		return nil, err
+	}
+	s := &server{dir: dir}
+	if err := s.start(ctx, o, smtp); err != nil {
+		err = fmt.Errorf("%w%s", err, s.lastWords())
+		s.stop()
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *server) start(ctx context.Context, o options, smtp string) error {
+	binary := o.Binary
+	if binary == "" {
+		binary = filepath.Join(s.dir, "latchkey")
+		build := exec.CommandContext(ctx, "go", "build", "-o", binary, "./cmd/latchkey")
+		if out, err := build.CombinedOutput(); err != nil {
+			return fmt.Errorf("go build ./cmd/latchkey (run bench in the module's root): %w\n%s", err, out)
+		}
+	}
+	if err := s.makeProject(ctx, binary, o.Alg); err != nil {
+		return err
+	}
+	var err error
+	if s.host, err = freePort(); err != nil {
+		return err
+	}
+	args := []string{
+		"serve", "--data", s.data(), "--listen", s.host, "--public-url", "http://" + s.host,
+		"--email", "smtp://" + smtp + "?from=login@bench.example.com&tls=none",
+	}
+	if o.Profile {
+		if s.pprof, err = freePort(); err != nil {
+			return err
+		}
+		args = append(args, "--pprof-listen", s.pprof)
+	}
+	if s.log, err = os.Create(filepath.Join(s.dir, "server.log")); err != nil {
+		return err
+	}
+	s.cmd = exec.Command(binary, args...)
+	s.cmd.Env = append(cleanEnv(), "LATCHKEY_SECRET="+strings.Repeat("5e", 32))
+	s.cmd.Stdout, s.cmd.Stderr = s.log, s.log
+	began := time.Now()
+	if err := s.cmd.Start(); err != nil {
+		return err
+	}
+	s.pid, s.exited = s.cmd.Process.Pid, make(chan error, 1)
+	go func() { s.exited <- s.cmd.Wait() }()
+	if err := s.waitReady(ctx); err != nil {
+		return err
+	}
+	s.ready = time.Since(began)
+	return nil
+}
+
+func (s *server) data() string { return filepath.Join(s.dir, "data") }
+
+// makeProject makes a project and a public client with the program's own commands.
+func (s *server) makeProject(ctx context.Context, binary, alg string) error {
+	if err := os.MkdirAll(s.data(), 0o700); err != nil {
+		return err
+	}
+	var project struct {
+		ID string `json:"id"`
+	}
+	err := s.command(ctx, &project, binary, "project", "create", "--name", "Bench", "--callback-url", callbackURL, "--algorithm", alg)
+	if err != nil {
+		return err
+	}
+	var client struct {
+		ID json.Number `json:"id"`
+	}
+	err = s.command(ctx, &client, binary, "client", "create", "--project", project.ID, "--name", "bench", "--kind", "public",
+		"--redirect-uri", callbackURL)
+	s.project, s.client = project.ID, client.ID.String()
+	return err
+}
+
+// command runs one of the program's commands on the database and decodes what it prints.
+func (s *server) command(ctx context.Context, answer any, binary string, args ...string) error {
+	cmd := exec.CommandContext(ctx, binary, append(args, "--data", s.data(), "--json")...)
+	cmd.Env = append(cleanEnv(), "LATCHKEY_SECRET="+strings.Repeat("5e", 32))
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		return fmt.Errorf("latchkey %s: %w\n%s", strings.Join(args, " "), err, stderr.Bytes())
+	}
+	if err := json.Unmarshal(out, answer); err != nil {
+		return fmt.Errorf("latchkey %s printed no JSON: %w\n%s", strings.Join(args, " "), err, out)
+	}
+	return nil
+}
+
+// waitReady asks /readyz until it is fine.
+func (s *server) waitReady(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	for {
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+s.host+"/readyz", nil)
+		if err != nil {
+			return err
+		}
+		if res, err := http.DefaultClient.Do(req); err == nil {
+			res.Body.Close()
+			if res.StatusCode == http.StatusOK {
+				return nil
+			}
+		}
+		select {
+		case err := <-s.exited:
+			s.exited <- err
+			return fmt.Errorf("the server ended before it was ready: %v", err)
+		case <-ctx.Done():
+			return fmt.Errorf("the server was not ready within %v", callTimeout)
+		case <-time.After(time.Millisecond):
+		}
+	}
+}
+
+func (s *server) memory() (memory, error) { return readMemory(s.pid) }
+
+// stop ends the server as an operator would, and removes its database. A server that fails to stop in good order
+// fails the run. Stopping twice is fine.
+func (s *server) stop() error {
+	if s.ended {
+		return nil
+	}
+	s.ended = true
+	defer os.RemoveAll(s.dir)
+	if s.log != nil {
+		defer s.log.Close()
+	}
+	if s.exited == nil {
+		return nil
+	}
+	s.cmd.Process.Signal(syscall.SIGTERM)
+	select {
+	case err := <-s.exited:
+		if err != nil {
+			return fmt.Errorf("the server stopped with: %w%s", err, s.lastWords())
+		}
+		return nil
+	case <-time.After(callTimeout):
+		s.cmd.Process.Kill()
+		<-s.exited
+		return errors.New("the server did not stop within " + callTimeout.String())
+	}
+}
+
+// lastWords gives the end of the server's log, for a failed run.
+func (s *server) lastWords() string {
+	if s.log == nil {
+		return ""
+	}
+	raw, err := os.ReadFile(s.log.Name())
+	if err != nil || len(raw) == 0 {
+		return ""
+	}
+	return "\nthe server's last words:\n" + string(raw[max(0, len(raw)-2000):])
+}
+
+// freePort gives a loopback address that nobody listens on just now.
+func freePort() (string, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	defer l.Close()
+	return l.Addr().String(), nil
+}
+
+// cleanEnv is the environment without the server's own variables: a developer's settings must not change the figures.
+func cleanEnv() []string {
+	var env []string
+	for _, v := range os.Environ() {
+		if !strings.HasPrefix(v, "LATCHKEY_") {
+			env = append(env, v)
+		}
+	}
+	return env
+}

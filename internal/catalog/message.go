@@ -1,7 +1,9 @@
 package catalog
 
 import (
+	"crypto/sha256"
 	_ "embed"
+	"encoding/hex"
 	"strconv"
 	"strings"
 	"time"
@@ -39,9 +41,11 @@ func (c *Catalog) Render(m latchkey.Message, p latchkey.Project, code, link latc
 	return e, err
 }
 
-// EnvelopeID names a message for providers: the same for every try, another for a resend.
+// EnvelopeID names a message for providers and logs: the same for every try, another for a resend. It is a hash: the
+// id of a challenge is for whoever started it alone, and a Message-ID is read by everybody on the way.
 func EnvelopeID(m latchkey.Message) string {
-	return m.Challenge.String() + "." + strconv.Itoa(m.Resend)
+	sum := sha256.Sum256([]byte("message " + m.Challenge.String() + " " + strconv.Itoa(m.Resend)))
+	return hex.EncodeToString(sum[:16])
 }
 
 func (c *Catalog) mailText(m latchkey.Message, locale, game, life string, code, link latchkey.Secret, host string) string {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/latchkey-dev/latchkey"
+	"github.com/latchkey-dev/latchkey/internal/catalog"
 )
 
 // send is one sender: a message at a time, from In or from a claim. Once ctx has ended it takes what In still holds,
@@ -70,7 +71,7 @@ func (w *Worker) verdict(m latchkey.Message, provider string, err error) latchke
 	if lost {
 		d.Event.Kind, d.Event.Detail = latchkey.MessageLost, reason(provider, err)
 	}
-	w.Log.Warn("message not sent", "message", m.Challenge.String(), "resend", m.Resend, "channel", string(m.To.Channel()),
+	w.Log.Warn("message not sent", "message", catalog.EnvelopeID(m), "channel", string(m.To.Channel()),
 		"to", m.To.String(), "provider", provider, "attempts", d.Message.Attempts, "lost", lost,
 		"code", string(latchkey.CodeOf(err)), "err", err)
 	return d
@@ -107,7 +108,7 @@ func (w *Worker) attempt(ctx context.Context, m latchkey.Message, now, deadline 
 			return provider, err
 		}
 		if i < len(senders)-1 {
-			w.Log.Warn("provider passed over", "message", m.Challenge.String(), "resend", m.Resend, "provider", provider,
+			w.Log.Warn("provider passed over", "message", catalog.EnvelopeID(m), "provider", provider,
 				"code", string(latchkey.CodeOf(err)), "err", err)
 		}
 	}

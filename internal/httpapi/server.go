@@ -7,7 +7,8 @@
 //	wait.go      the held poll
 //	token.go     tokens and keys
 //	user.go      the signed-in person
-//	misc.go      small answers, health, the reference
+//	request.go   request ids, clean paths, the access line
+//	status.go    health, the reference, and what is the same for everybody
 //	decode.go    query, JSON, form → domain types
 //	encode.go    values → JSON
 //	errors.go    Code → status, wire code, RFC 6749 word

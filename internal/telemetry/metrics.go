@@ -81,9 +81,9 @@ func (m *Metrics) Login(ch latchkey.Channel, p latchkey.Protocol, verdict string
 }
 
 // Message counts one try to hand a message to a provider.
-func (m *Metrics) Message(provider, channel, result string, took time.Duration) {
-	m.messages.WithLabelValues(provider, channel, result).Inc()
-	m.sending.WithLabelValues(provider, channel).Observe(took.Seconds())
+func (m *Metrics) Message(provider string, channel latchkey.Channel, result string, took time.Duration) {
+	m.messages.WithLabelValues(provider, string(channel), result).Inc()
+	m.sending.WithLabelValues(provider, string(channel)).Observe(took.Seconds())
 }
 
 // Request counts one request. route is a pattern, not a path: paths hold secrets.

@@ -21,7 +21,7 @@ func TestNames(t *testing.T) {
 	t.Parallel()
 	m := telemetry.New(func() int { return 7 })
 	m.Login(latchkey.Email, latchkey.JWT, "ok")
-	m.Message("smtp", "email", "sent", 30*time.Millisecond)
+	m.Message("smtp", latchkey.Email, "sent", 30*time.Millisecond)
 	m.Request("/api/otc/code", "GET", 408, 20*time.Second)
 	m.Request("unmatched", "BREW", 404, time.Millisecond)
 	m.Polls(3)

@@ -1,0 +1,128 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"slices"
+
+	"github.com/latchkey-dev/latchkey"
+	"github.com/latchkey-dev/latchkey/internal/admin"
+)
+
+// The demo project and its clients. Their ids and secrets are public knowledge, so they exist in dev only: dev refuses a
+// database that it did not make, and serve one that it made.
+const (
+	demoPublic       latchkey.ClientID = 1
+	demoConfidential latchkey.ClientID = 2
+	demoServer       latchkey.ClientID = 3
+
+	demoSecret       latchkey.Secret = "demo-secret"
+	demoServerSecret latchkey.Secret = "demo-server-secret"
+)
+
+var demoProject = latchkey.ProjectID{UUID: latchkey.UUID{6: 0x40, 8: 0x80, 15: 1}} // 00000000-0000-4000-8000-000000000001
+
+// A demo is the project and the clients as they are at one address.
+type demo struct{ url string }
+
+func newDemo(url string) demo { return demo{url} }
+
+func (d demo) callback() string { return d.url + "/demo/callback" }
+
+func (d demo) redirects() []string {
+	return []string{d.callback(), "app://xlogin.demo", "https://login.xsolla.com/api/blank"}
+}
+
+// settings turns p, as it was made or found, into the demo project at this address. Everything else that a developer
+// changed by the commands stays.
+func (d demo) settings(p latchkey.Project) latchkey.Project {
+	p.CallbackURLs = []string{d.callback()}
+	p.LinkURLs = []string{d.callback()}
+	for _, origin := range []string{"http://localhost:*", "http://127.0.0.1:*", "http://[::1]:*", "https://localhost:*"} {
+		if !slices.Contains(p.AllowedOrigins, origin) {
+			p.AllowedOrigins = append(p.AllowedOrigins, origin)
+		}
+	}
+	return p
+}
+
+// A demoClient is a client with the secret that everybody knows.
+type demoClient struct {
+	latchkey.Client
+	secret latchkey.Secret
+}
+
+func (d demo) clients() []demoClient {
+	return []demoClient{
+		{latchkey.Client{ID: demoPublic, Project: demoProject, Name: "Demo game", Kind: latchkey.PublicClient, RedirectURIs: d.redirects()}, ""},
+		{latchkey.Client{ID: demoConfidential, Project: demoProject, Name: "Demo web site", Kind: latchkey.ConfidentialClient, RedirectURIs: d.redirects()}, demoSecret},
+		{latchkey.Client{ID: demoServer, Project: demoProject, Name: "Demo back end", Kind: latchkey.ServerClient}, demoServerSecret},
+	}
+}
+
+// check refuses a database with projects that is not dev's own.
+func (d demo) check(ctx context.Context, store latchkey.Store) error {
+	projects, err := store.Projects(ctx)
+	if err != nil || len(projects) == 0 {
+		return err
+	}
+	if !slices.ContainsFunc(projects, func(p latchkey.Project) bool { return p.ID == demoProject }) {
+		return errors.New("this database was not made by latchkey dev, which puts demo clients with public secrets into it: choose another folder with --data")
+	}
+	return nil
+}
+
+// seed makes what is missing and moves the redirects to this run's address.
+func (d demo) seed(ctx context.Context, a *admin.Service) error {
+	found, err := a.Store.Project(ctx, demoProject)
+	switch {
+	case latchkey.CodeOf(err) == latchkey.ProjectNotFound:
+		err = a.CreateProject(ctx, d.settings(latchkey.NewProject(demoProject, "Demo", a.Now())))
+	case err == nil && !slices.Equal(found.CallbackURLs, d.settings(found).CallbackURLs):
+		err = a.UpdateProject(ctx, d.settings(found))
+	}
+	if err != nil {
+		return err
+	}
+	for _, c := range d.clients() {
+		found, err := a.Store.Client(ctx, c.ID)
+		switch {
+		case latchkey.CodeOf(err) == latchkey.UnknownClient:
+			_, _, err = a.CreateClient(ctx, c.Client, c.secret)
+		case err == nil && !slices.Equal(found.RedirectURIs, c.RedirectURIs):
+			found.RedirectURIs = c.RedirectURIs
+			_, err = a.UpdateClient(ctx, found, false)
+		}
+		if err != nil {
+			return fmt.Errorf("client %d: %w", c.ID, err)
+		}
+	}
+	return nil
+}
+
+// print is the start-up text, for a person.
+func (d demo) print(w io.Writer, data string) {
+	fmt.Fprintf(w, `Latchkey dev: everything runs on this machine, no message leaves it.
+
+  Sign in      %[1]s/demo
+  Inbox        %[1]s/dev/inbox    (JSON: /dev/inbox/messages)
+  API          %[1]s/api          (described in %[1]s/openapi.yaml)
+  Data         %[2]s
+
+  Project      %[3]s
+  Client %[4]d     public
+  Client %[5]d     confidential, secret %[6]s
+  Client %[7]d     server, secret %[8]s
+  Callback     %[9]s
+
+Start a login; the code appears in the inbox:
+
+  curl -s '%[1]s/api/login/email/request?projectId=%[3]s' -H 'Content-Type: application/json' -d '{"email":"player@example.test"}'
+
+Ctrl-C stops it.
+`, d.url, filepath.Clean(data), demoProject, demoPublic, demoConfidential, demoSecret.Reveal(), demoServer,
+		demoServerSecret.Reveal(), d.callback())
+}

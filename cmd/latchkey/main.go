@@ -1,0 +1,28 @@
+// Command latchkey is the whole server in one binary, and the tools of its operator. It only wires: what it does is in
+// the packages below internal. `latchkey --help` is its manual.
+//
+//	main.go         the process: signals, exit codes
+//	run.go          one run: parse, then one command
+//	config.go       what serve needs to know; settings.go: where it comes from; senders.go: providers in one line
+//	server.go       the house put together, started and stopped
+//	dev.go serve.go migrate.go project.go client.go user.go key.go secret.go event.go version.go    one command each
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	// After the first signal the next one has its usual effect: it ends the process at once.
+	context.AfterFunc(ctx, stop)
+	code := run(ctx, os.Args[1:], world{
+		Getenv: os.Getenv, Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Now: time.Now,
+	})
+	stop()
+	os.Exit(code)
+}

@@ -1,0 +1,128 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/latchkey-dev/latchkey"
+	"github.com/latchkey-dev/latchkey/internal/sqlite"
+)
+
+// serveCommand is `latchkey serve`.
+type serveCommand struct{ settings }
+
+// Help implements kong's detail.
+func (serveCommand) Help() string {
+	return `Needs a public URL, a master secret and a provider for email or SMS. Each setting is a flag, a variable or a line in the YAML file: a flag wins over a variable, and a variable over the file. In a variable, several values are separated by spaces. "latchkey config check" says what is wrong and shows what would be used.
+
+Providers are one-line URLs; user names and passwords in them are percent-encoded:
+
+    smtp://user:password@mail.example.com:587?from=login@example.com    STARTTLS; &tls=none for no encryption
+    smtps://user:password@mail.example.com?from=login@example.com       TLS from the first byte
+    twilio://SID:TOKEN@?from=+12025550100                                or messaging_service=MG...
+    webhook+https://example.com/send?secret=...                         your own, for email or SMS
+
+A smtp URL takes helo=, connections= and from="Example <login@example.com>" too.
+
+Paths: /api, /l/, /openapi.yaml, /healthz (the process runs), /readyz (it can serve), /metrics (Prometheus).
+
+Example of a file:
+
+    public-url: https://login.example.com
+    data: /var/lib/latchkey
+    secret-file: /run/secrets/latchkey
+    email:
+      - smtp://login:password@mail.example.com:587?from=login@example.com
+      - webhook+https://example.com/send?secret=0123456789abcdef0123456789abcdef
+
+and its start:
+
+    latchkey serve --config latchkey.yaml`
+}
+
+// Run implements the command.
+func (c serveCommand) Run(ctx context.Context, a *app) error {
+	cfg, err := c.check(a.settings, a.Now)
+	if err != nil {
+		return err
+	}
+	store, err := sqlite.OpenServer(ctx, cfg.database)
+	if err != nil {
+		return err
+	}
+	s, listener, err := assemble(ctx, a, cfg, store)
+	if err != nil {
+		return errors.Join(err, store.Close())
+	}
+	s.log.Info("serving", "listen", listener.Addr().String(), "public_url", cfg.publicURL, "database", cfg.database, "version", version())
+	return s.run(ctx, listener)
+}
+
+func assemble(ctx context.Context, a *app, cfg config, store latchkey.Store) (_ *server, main net.Listener, err error) {
+	if err := refuseDemo(ctx, store); err != nil {
+		return nil, nil, err
+	}
+	var numbers net.Listener
+	if cfg.metrics != "" {
+		if numbers, err = listen(cfg.metrics, "--metrics-listen"); err != nil {
+			return nil, nil, err
+		}
+	}
+	s, err := newServer(house{
+		store: store, secrets: cfg.secrets, senders: cfg.senders, publicURL: cfg.publicURL, now: a.Now,
+		shutdown: cfg.shutdown, clientIP: behind(cfg.proxies), metrics: numbers, log: newLog(a.Stderr, cfg.logLevel),
+	})
+	if err == nil {
+		main, err = listen(cfg.listen, "--listen")
+	}
+	if err != nil {
+		if numbers != nil {
+			err = errors.Join(err, numbers.Close())
+		}
+		return nil, nil, err
+	}
+	if cfg.tls != nil {
+		main = tls.NewListener(main, cfg.tls)
+	}
+	return s, main, nil
+}
+
+// refuseDemo keeps clients whose secrets everybody knows out of production.
+func refuseDemo(ctx context.Context, store latchkey.Store) error {
+	_, err := store.Project(ctx, demoProject)
+	switch {
+	case latchkey.CodeOf(err) == latchkey.ProjectNotFound:
+		return nil
+	case err != nil:
+		return err
+	}
+	return fmt.Errorf("this database has the demo project of latchkey dev, whose client secrets everybody knows: "+
+		"delete it with `latchkey project delete %s`, or choose another folder with --data", demoProject)
+}
+
+// behind says where a request came from: the peer, or, if that is a trusted proxy, the nearest address in
+// X-Forwarded-For that is not one. What stands left of it anybody could have written.
+func behind(proxies []netip.Prefix) func(*http.Request) netip.Addr {
+	trusted := func(a netip.Addr) bool {
+		return slices.ContainsFunc(proxies, func(p netip.Prefix) bool { return p.Contains(a) })
+	}
+	return func(r *http.Request) netip.Addr {
+		at := peer(r)
+		hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
+		for i := len(hops) - 1; i >= 0 && trusted(at); i-- {
+			hop, err := netip.ParseAddr(strings.TrimSpace(hops[i]))
+			if err != nil {
+				break // the proxy wrote something else; it is the last one that is known
+			}
+			at = hop.Unmap().WithZone("")
+		}
+		return at
+	}
+}

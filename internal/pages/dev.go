@@ -1,0 +1,162 @@
+package pages
+
+import (
+	"encoding/json"
+	"fmt"
+	"html/template"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/latchkey-dev/latchkey"
+	"github.com/latchkey-dev/latchkey/internal/devinbox"
+)
+
+// Dev serves the pages of development: the inbox, with every code in the open, and a demonstration client. It must
+// never be mounted outside `latchkey dev`. Every field must be set.
+type Dev struct {
+	Inbox     *devinbox.Inbox
+	PublicURL string // scheme://host[:port], no slash at its end
+	Project   latchkey.ProjectID
+	Client    latchkey.ClientID // public
+	Callback  string            // registered with both, on this server
+	Closing   <-chan struct{}   // closed at shutdown: live pages end
+}
+
+// Handler serves /demo, /demo/callback and /dev/.
+func (d *Dev) Handler() (http.Handler, error) {
+	demo, err := template.ParseFS(files, "dev/demo.html")
+	if err != nil {
+		return nil, err
+	}
+	inbox, err := template.ParseFS(files, "dev/inbox.html")
+	if err != nil {
+		return nil, err
+	}
+	mux := http.NewServeMux()
+	mux.Handle("GET /{$}", http.RedirectHandler("/demo", http.StatusFound))
+	mux.HandleFunc("GET /demo", d.page(demo))
+	mux.HandleFunc("GET /demo/callback", d.page(demo))
+	mux.HandleFunc("GET /demo/{file}", assets("dev"))
+	mux.HandleFunc("GET /dev/inbox", d.page(inbox))
+	mux.HandleFunc("GET /dev/inbox/messages", d.messages)
+	mux.HandleFunc("GET /dev/inbox/html", d.html)
+	mux.HandleFunc("GET /dev/inbox/events", d.events)
+	mux.HandleFunc("GET /dev/{file}", assets("dev"))
+	return loopbackOnly(mux), nil
+}
+
+// loopbackOnly refuses requests for a name that is not this machine's: a web site whose name is made to point at
+// 127.0.0.1 (DNS rebinding) would otherwise read the inbox from a developer's browser.
+func loopbackOnly(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !Loopback(r.Host) {
+			strict(w.Header(), "")
+			http.Error(w, "These pages answer on this machine's own names only: localhost, 127.0.0.1 or [::1].", http.StatusMisdirectedRequest)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// Loopback reports whether a host or host:port names this machine and nothing else.
+func Loopback(hostport string) bool {
+	host, _, err := net.SplitHostPort(hostport)
+	if err != nil {
+		host = strings.Trim(hostport, "[]")
+	}
+	if strings.EqualFold(host, "localhost") {
+		return true
+	}
+	ip, err := netip.ParseAddr(host)
+	return err == nil && ip.IsLoopback()
+}
+
+// page serves one of the two pages. A visitor under another of this machine's names is sent to the one that the
+// callback URLs are registered with, so that what the page remembers is still there when a login comes back.
+func (d *Dev) page(t *template.Template) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		strict(w.Header(), "")
+		if own, _ := url.Parse(d.PublicURL); own.Host != r.Host {
+			http.Redirect(w, r, d.PublicURL+r.URL.RequestURI(), http.StatusFound)
+			return
+		}
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		if err := t.Execute(w, d); err != nil {
+			return // the reader left: the template was parsed and has only fields
+		}
+	}
+}
+
+// messages is GET /dev/inbox/messages?to=…&limit=…: what was sent, newest first.
+func (d *Dev) messages(w http.ResponseWriter, r *http.Request) {
+	strict(w.Header(), "")
+	q := r.URL.Query()
+	limit := 50
+	if text := q.Get("limit"); text != "" {
+		n, err := strconv.Atoi(text)
+		if err != nil || n < 1 {
+			http.Error(w, "limit is a positive number", http.StatusUnprocessableEntity)
+			return
+		}
+		limit = n
+	}
+	to := q.Get("to")
+	if strings.HasPrefix(to, " ") {
+		to = "+" + to[1:] // a phone's plus that was not escaped
+	}
+	w.Header().Set("Content-Type", "application/json")
+	out := json.NewEncoder(w)
+	out.SetEscapeHTML(false)                               // it is JSON, and read by people too
+	out.Encode(d.Inbox.List(strings.TrimSpace(to), limit)) // fails only if the reader left
+}
+
+// html is the HTML part of one message, for the inbox's frame: no script, nothing from elsewhere.
+func (d *Dev) html(w http.ResponseWriter, r *http.Request) {
+	h := w.Header()
+	strict(h, "")
+	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; "+
+		"form-action 'none'; frame-ancestors 'self'; sandbox allow-popups allow-popups-to-escape-sandbox")
+	h.Del("X-Frame-Options")
+	for _, m := range d.Inbox.List("", 0) {
+		if m.ID == r.URL.Query().Get("id") && m.HTML != "" {
+			h.Set("Content-Type", "text/html; charset=utf-8")
+			fmt.Fprint(w, strings.Replace(m.HTML, "<head>", `<head><base target="_blank">`, 1))
+			return
+		}
+	}
+	http.NotFound(w, r)
+}
+
+// events tells a page that new messages came, as server-sent events, until the page or the server goes.
+func (d *Dev) events(w http.ResponseWriter, r *http.Request) {
+	out := http.NewResponseController(w)
+	out.SetReadDeadline(time.Time{}) // the server's limits are for requests that end; a writer without any needs none lifted
+	out.SetWriteDeadline(time.Time{})
+	news, stop := d.Inbox.Subscribe()
+	defer stop()
+	strict(w.Header(), "")
+	w.Header().Set("Content-Type", "text/event-stream")
+	// A comment first, so that the page knows it is connected and a message that came before it is fetched.
+	line := "retry: 1000\nevent: news\ndata: {}\n\n"
+	for {
+		if _, err := fmt.Fprint(w, line); err != nil {
+			return
+		}
+		if err := out.Flush(); err != nil {
+			return
+		}
+		line = "event: news\ndata: {}\n\n"
+		select {
+		case <-news:
+		case <-d.Closing:
+			return
+		case <-r.Context().Done():
+			return
+		}
+	}
+}

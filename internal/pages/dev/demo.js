@@ -1,0 +1,266 @@
+// The demo: a client of the published calls and of nothing else. It does what an SDK in a game or on a web page does.
+import { decode, verify } from "/demo/token.js";
+
+const $ = (id) => document.getElementById(id);
+const { project, client, callback } = document.body.dataset;
+
+// What is needed again when a login comes back by a redirect lives in this tab only.
+const kept = {
+  get verifier() { return sessionStorage.getItem("verifier"); },
+  set verifier(v) { sessionStorage.setItem("verifier", v); },
+  get state() { return sessionStorage.getItem("state"); },
+  set state(v) { sessionStorage.setItem("state", v); },
+};
+
+let login = null;     // the login under way: channel, protocol, address, operation
+let poll = null;      // the AbortController of the held poll
+let tokens = null;    // what it ended with: access, refresh
+
+const base64url = (bytes) => btoa(String.fromCharCode(...new Uint8Array(bytes))).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
+const random = () => base64url(crypto.getRandomValues(new Uint8Array(32)));
+
+function show(section) {
+  for (const id of ["start", "code", "landed", "failed", "in"]) $(id).hidden = id !== section;
+}
+
+// call does one request, lists it, and gives the JSON, or throws the envelope's words.
+async function call(method, path, { query, body, form, bearer, signal } = {}) {
+  $("no-calls").hidden = true;
+  const line = document.createElement("li");
+  const what = document.createElement("span");
+  const status = document.createElement("span");
+  what.textContent = method + " /api" + path;
+  status.textContent = "…";
+  status.className = "wait";
+  line.append(what, status);
+  $("calls").prepend(line);
+  const headers = {};
+  if (body) headers["Content-Type"] = "application/json";
+  if (form) headers["Content-Type"] = "application/x-www-form-urlencoded";
+  if (bearer) headers.Authorization = "Bearer " + bearer;
+  let answer;
+  try {
+    answer = await fetch("/api" + path + (query ? "?" + new URLSearchParams(query) : ""), {
+      method, headers, signal, body: body ? JSON.stringify(body) : form ? new URLSearchParams(form) : undefined,
+    });
+  } catch (err) {
+    status.textContent = signal?.aborted ? "dropped" : "no answer";
+    throw signal?.aborted ? err : new Error("The server does not answer. Is it still running?");
+  }
+  status.textContent = answer.status;
+  status.className = answer.ok ? "ok" : answer.status === 408 ? "wait" : "no";
+  const text = await answer.text();
+  const json = text ? JSON.parse(text) : null;
+  if (!answer.ok) {
+    const e = new Error(json?.error?.details?.message || json?.error?.description || "Status " + answer.status);
+    e.status = answer.status;
+    e.code = json?.error?.code;
+    throw e;
+  }
+  return json;
+}
+
+function alertIn(id, err) {
+  $(id).textContent = err ? err.message : "";
+  $(id).hidden = !err;
+}
+
+async function start(again) {
+  const { channel, protocol, address } = login;
+  const query = protocol === "jwt"
+    ? { projectId: project, login_url: callback }
+    : { client_id: client, redirect_uri: callback, response_type: "code", scope: "offline openid email phone" };
+  if (protocol === "oauth2") {
+    kept.verifier = random();
+    kept.state = random();
+    const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(kept.verifier));
+    Object.assign(query, { state: kept.state, code_challenge: base64url(digest), code_challenge_method: "S256" });
+  }
+  const body = channel === "email" ? { email: address } : { phone_number: address };
+  body.send_link = $("send-link").checked;
+  if (body.send_link) body.link_url = callback;
+  // The PKCE challenge belongs to the operation, so an OAuth 2.0 login that is sent again starts anew.
+  if (again && protocol === "jwt") body.operation_id = login.operation;
+  const path = (protocol === "oauth2" ? "/oauth2" : "") + "/login/" + channel + "/request";
+  login.operation = (await call("POST", path, { query, body })).operation_id;
+}
+
+// wait holds GET /otc/code until the link is pressed, as the SDKs do: again and again.
+async function wait() {
+  poll?.abort();
+  const mine = poll = new AbortController();
+  const until = Date.now() + 180_000;
+  const query = { projectId: project, login: login.address, operation_id: login.operation };
+  while (!mine.signal.aborted && Date.now() < until) {
+    try {
+      const { code } = await call("GET", "/otc/code", { query, signal: mine.signal });
+      $("otp").value = code;
+      return confirm();
+    } catch (err) {
+      if (mine.signal.aborted) return;
+      if (err.status !== 408) await new Promise((done) => setTimeout(done, 3000));
+    }
+  }
+}
+
+let confirming = false;
+async function confirm() {
+  const code = $("otp").value.replace(/\s/g, "");
+  if (!code || confirming) return;
+  confirming = true;
+  alertIn("code-error");
+  $("otp").removeAttribute("aria-invalid");
+  const { channel, protocol, address, operation } = login;
+  const body = { code, operation_id: operation, [channel === "email" ? "email" : "phone_number"]: address };
+  const path = (protocol === "oauth2" ? "/oauth2" : "") + "/login/" + channel + "/confirm";
+  try {
+    const query = protocol === "jwt" ? { projectId: project } : { client_id: client };
+    const { login_url } = await call("POST", path, { query, body });
+    poll?.abort();
+    await arrive(new URL(login_url).searchParams);
+  } catch (err) {
+    alertIn("code-error", err);
+    $("otp").setAttribute("aria-invalid", "true");
+    $("otp").select();
+  } finally {
+    confirming = false;
+  }
+}
+
+// arrive ends a login with what the callback URL carries: a token, or a code to redeem.
+async function arrive(params) {
+  if (params.get("token")) {
+    tokens = { access: params.get("token"), refresh: "" };
+  } else {
+    if (params.get("state") !== kept.state) throw new Error("The answer carries another state than this tab asked with.");
+    tokens = await exchange({
+      grant_type: "authorization_code", code: params.get("code"), redirect_uri: callback, code_verifier: kept.verifier,
+    });
+  }
+  await signedIn();
+}
+
+async function exchange(form) {
+  const t = await call("POST", "/oauth2/token", { form: { client_id: client, ...form } });
+  return { access: t.access_token, refresh: t.refresh_token };
+}
+
+async function signedIn() {
+  const { header, claims } = decode(tokens.access);
+  show("in");
+  $("token").hidden = false;
+  $("ids").hidden = true;
+  $("who").textContent = claims.email || claims.phone_number || claims.sub;
+  $("how").textContent = claims.client_id ? "OAuth 2.0" : "JWT";
+  $("refresh").hidden = !tokens.refresh;
+  $("claims").textContent = JSON.stringify(claims, null, 2);
+  $("header").textContent = JSON.stringify(header, null, 2);
+  $("raw").textContent = tokens.access;
+  try {
+    const by = await verify(tokens.access, await call("GET", `/projects/${project}/keys`));
+    $("verdict").textContent = by;
+    $("verdict").classList.add("good");
+  } catch (err) {
+    $("verdict").textContent = "Not verified: " + err.message;
+    $("verdict").classList.remove("good");
+  }
+}
+
+function spot() {
+  const phone = $("start-form").elements.channel.value === "phone";
+  $("address-label").textContent = phone ? "Phone number" : "Email address";
+  Object.assign($("address"), phone
+    ? { type: "tel", name: "tel", autocomplete: "tel", inputMode: "tel", placeholder: "+1 202 555 0123" }
+    : { type: "email", name: "email", autocomplete: "email", inputMode: "email", placeholder: "player@example.test" });
+}
+
+$("start-form").addEventListener("change", spot);
+$("start-form").addEventListener("submit", async (e) => {
+  e.preventDefault();
+  const { channel, protocol } = Object.fromEntries(new FormData(e.target));
+  const typed = $("address").value.trim();
+  login = { channel, protocol, address: channel === "phone" ? typed.replace(/[\s().-]/g, "") : typed };
+  alertIn("start-error");
+  const button = e.submitter ?? e.target.querySelector("button");
+  button.disabled = true;
+  try {
+    await start(false);
+    $("sent-to").textContent = typed;
+    $("inbox-link").href = "/dev/inbox?" + new URLSearchParams({ to: login.address });
+    $("waiting").hidden = !$("send-link").checked;
+    alertIn("code-error");
+    $("otp").value = "";
+    show("code");
+    $("otp").focus();
+    wait();
+    fromSMS();
+  } catch (err) {
+    alertIn("start-error", err);
+    $("address").focus();
+  } finally {
+    button.disabled = false;
+  }
+});
+
+// fromSMS takes the code out of an origin-bound message where the browser can (WebOTP).
+async function fromSMS() {
+  if (!("OTPCredential" in window) || login.channel !== "phone") return;
+  try {
+    const otp = await navigator.credentials.get({ otp: { transport: ["sms"] }, signal: poll.signal });
+    $("otp").value = otp.code;
+    confirm();
+  } catch { /* the person types it */ }
+}
+
+$("code-form").addEventListener("submit", (e) => { e.preventDefault(); confirm(); });
+$("otp").addEventListener("input", () => {
+  if ($("otp").value.replace(/\s/g, "").length === 6) confirm();
+});
+$("resend").addEventListener("click", async () => {
+  try {
+    await start(true);
+    alertIn("code-error");
+    wait();
+  } catch (err) {
+    alertIn("code-error", err);
+  }
+});
+$("other").addEventListener("click", () => { poll?.abort(); show("start"); $("address").focus(); });
+$("copy").addEventListener("click", () => navigator.clipboard.writeText(tokens.access));
+$("me").addEventListener("click", async () => {
+  $("me-answer").hidden = false;
+  try {
+    $("me-answer").textContent = JSON.stringify(await call("GET", "/users/me", { bearer: tokens.access }), null, 2);
+  } catch (err) {
+    $("me-answer").textContent = `${err.status ?? ""} ${err.code ?? ""} ${err.message}`;
+  }
+});
+$("refresh").addEventListener("click", async () => {
+  try {
+    tokens = await exchange({ grant_type: "refresh_token", refresh_token: tokens.refresh });
+    await signedIn();
+  } catch (err) {
+    $("verdict").textContent = err.message;
+    $("verdict").classList.remove("good");
+  }
+});
+$("out").addEventListener("click", async () => {
+  try {
+    await call("GET", "/oauth2/logout", { query: { sessions: "all" }, bearer: tokens.access });
+    $("verdict").textContent = "Signed out: this token is dead now. Call /users/me to see.";
+    $("verdict").classList.remove("good");
+  } catch (err) {
+    $("verdict").textContent = err.message;
+  }
+});
+
+spot();
+if (location.pathname === "/demo/callback") {
+  const params = new URLSearchParams(location.search);
+  history.replaceState(null, "", "/demo/callback"); // the token leaves the address bar and the history
+  if (params.get("token") || params.get("code")) {
+    arrive(params).catch((err) => { $("failure").textContent = err.message; show("failed"); });
+  } else {
+    show("landed");
+  }
+}

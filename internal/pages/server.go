@@ -1,0 +1,165 @@
+// Package pages is the HTML way in: what a person sees in a browser.
+//
+//	GET  /l/{token}               who asks, and one button      login.Service.Page
+//	POST /l/{token}               the press of it               login.Service.Approve
+//	GET  /static/{file}           the stylesheet
+//
+// and, in development only (dev.go):
+//
+//	GET  /demo, /demo/callback    a client of the published calls, to see a login
+//	GET  /dev/inbox               the messages that were sent
+//
+// A GET changes nothing, ever: mail scanners fetch links and run their scripts. Pages need no script to work, carry
+// strict headers, and are never cached.
+package pages
+
+import (
+	"bytes"
+	"embed"
+	"html/template"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"path"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/latchkey-dev/latchkey"
+	"github.com/latchkey-dev/latchkey/internal/catalog"
+	"github.com/latchkey-dev/latchkey/internal/login"
+)
+
+//go:embed static templates dev
+var files embed.FS
+
+// Server serves the pages. Login, Catalog, PublicURL, Log, Now and ClientIP must be set.
+type Server struct {
+	Login     *login.Service
+	Catalog   *catalog.Catalog
+	PublicURL string // scheme://host[:port], no slash at its end
+	Log       *slog.Logger
+	Now       func() time.Time
+	ClientIP  func(*http.Request) netip.Addr
+	Observe   func(route, method string, status int, took time.Duration) // may be nil
+}
+
+// Handler serves /l/ and /static/.
+func (s *Server) Handler() (http.Handler, error) {
+	page, err := template.ParseFS(files, "templates/page.html")
+	if err != nil {
+		return nil, err
+	}
+	mux := http.NewServeMux()
+	mux.Handle("GET /l/{token}", s.serve("/l/{token}", page, s.show))
+	mux.Handle("POST /l/{token}", s.serve("/l/{token}", page, s.approve))
+	mux.Handle("GET /static/{file}", assets("static"))
+	return mux, nil
+}
+
+// A view is one page, ready to be written: words only, no noun of the house.
+type view struct {
+	Status int
+	Lang   string // BCP 47
+	Dir    string // ltr or rtl
+	Title  string
+	Kind   string // ask, done or stop: how it looks
+	Texts  []string
+	Button string // of a form that posts to the same URL; empty: no form
+	Note   string // small, below
+	// FormTo is what, besides this server, the form's answer may lead to, for the Content-Security-Policy: browsers hold
+	// a redirect after a form against form-action.
+	FormTo string
+	Goto   string // where a 303 leads instead of a page
+}
+
+// serve is the frame of every page: headers, the page or the redirect, and the one place where a failure is logged.
+func (s *Server) serve(route string, page *template.Template, f func(*http.Request) (view, error)) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		began := s.Now()
+		v, err := f(r)
+		if err != nil {
+			v = s.trouble(r, err)
+			s.Log.ErrorContext(r.Context(), "page failed", "route", route, "code", string(latchkey.CodeOf(err)), "err", err)
+		}
+		var body bytes.Buffer
+		if v.Goto == "" {
+			if err := page.Execute(&body, v); err != nil {
+				v.Status = http.StatusInternalServerError
+				s.Log.ErrorContext(r.Context(), "page failed", "route", route, "err", err)
+			}
+		}
+		h := w.Header()
+		strict(h, v.FormTo)
+		if v.Goto != "" {
+			h.Set("Location", v.Goto)
+		} else {
+			h.Set("Content-Type", "text/html; charset=utf-8")
+			h.Set("Content-Language", v.Lang)
+			h.Set("Content-Length", strconv.Itoa(body.Len()))
+		}
+		if v.Status == http.StatusServiceUnavailable {
+			h.Set("Retry-After", "5")
+		}
+		w.WriteHeader(v.Status)
+		w.Write(body.Bytes()) // a reader who left is nobody's failure; HEAD drops the body by itself
+		if s.Observe != nil {
+			s.Observe(route, r.Method, v.Status, s.Now().Sub(began))
+		}
+	})
+}
+
+// strict sets the headers of every page. The page's own script, style and pictures, nothing inline, nothing from
+// elsewhere, in nobody's frame; its address, which holds a secret, goes nowhere (RFC 9700 §4.2.4, rules.md).
+func strict(h http.Header, formTo string) {
+	h.Set("Content-Security-Policy", policy(formTo))
+	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("X-Frame-Options", "DENY")
+	h.Set("Cross-Origin-Opener-Policy", "same-origin")
+	h.Set("Cross-Origin-Resource-Policy", "same-origin")
+	h.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=()")
+	h.Set("X-Robots-Tag", "noindex")
+	h.Set("Cache-Control", "no-store")
+}
+
+func policy(formTo string) string {
+	p := "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; connect-src 'self'; " +
+		"frame-src 'self'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'"
+	if formTo != "" {
+		p += " " + formTo
+	}
+	return p
+}
+
+// assets serves the files of one embedded folder that a page refers to. They hold nothing secret and may be kept.
+func assets(folder string) http.HandlerFunc {
+	kinds := map[string]string{".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml"}
+	return func(w http.ResponseWriter, r *http.Request) {
+		name := r.PathValue("file")
+		b, err := files.ReadFile(folder + "/" + name)
+		h := w.Header()
+		strict(h, "")
+		if err != nil || kinds[path.Ext(name)] == "" {
+			http.NotFound(w, r)
+			return
+		}
+		h.Set("Content-Type", kinds[path.Ext(name)])
+		h.Set("Cache-Control", "public, max-age=300")
+		h.Set("Content-Length", strconv.Itoa(len(b)))
+		w.Write(b)
+	}
+}
+
+// origin is where a request came from, for the audit trail.
+func (s *Server) origin(r *http.Request) latchkey.Origin {
+	agent := r.UserAgent()
+	if len(agent) > 512 {
+		agent = agent[:512]
+	}
+	if !utf8.ValidString(agent) {
+		agent = strings.ToValidUTF8(agent, "")
+	}
+	return latchkey.Origin{IP: s.ClientIP(r), UserAgent: agent}
+}

@@ -44,9 +44,9 @@ func (k *checkpointer) close() {
 	<-k.ended
 }
 
-// run is the checkpointer's goroutine. It ends after close. A checkpoint that fails has changed nothing, and the
+// loop is the checkpointer's goroutine. It ends after close. A checkpoint that fails has changed nothing, and the
 // next one does its work: there is nobody to tell, and if the disk is at fault the writer meets it too.
-func (k *checkpointer) run() {
+func (k *checkpointer) loop() {
 	defer close(k.ended)
 	for range k.due {
 		pages, err := k.checkpoint("PRAGMA wal_checkpoint(PASSIVE)")

@@ -13,8 +13,6 @@ import (
 	"time"
 
 	"zombiezen.com/go/sqlite"
-
-	"github.com/latchkey-dev/latchkey"
 )
 
 const (
@@ -37,10 +35,8 @@ type Store struct {
 	closeErr   error
 }
 
-var _ latchkey.Store = (*Store)(nil)
-
 // Open opens the database at path, creates it (mode 0600) if there is none, and applies the migrations it lacks. It
-// starts two goroutines, which end with Close.
+// starts two goroutines, which Close ends.
 //
 // It fails with one clear sentence if the folder is missing, the file is read-only, locked, damaged, not a Latchkey
 // database, or newer than this program.
@@ -103,9 +99,14 @@ func open(ctx context.Context, path string, lock *fileLock) (_ *Store, err error
 	var gate sync.Mutex
 	s.checkpoint = newCheckpointer(conns[1], &gate)
 	s.writer = newWriter(conns[0], &gate, s.checkpoint.committed)
-	go s.writer.run()
-	go s.checkpoint.run()
+	s.run()
 	return s, nil
+}
+
+// run starts the two goroutines, which end with Close.
+func (s *Store) run() {
+	go s.writer.loop()
+	go s.checkpoint.loop()
 }
 
 // connect opens one connection to a database that exists, with what every connection needs.
@@ -175,9 +176,12 @@ func (s *Store) Close() error {
 // read lends a reader to f.
 func (s *Store) read(ctx context.Context, f func(*conn) error) error {
 	select {
-	case <-s.closing:
+	case <-s.closing: // before an idle reader is chosen by chance
 		return unavailable(errClosed)
 	default:
+	}
+	if err := ctx.Err(); err != nil {
+		return unavailable(err)
 	}
 	select {
 	case <-s.closing:

@@ -101,8 +101,8 @@ func (w *writer) close() {
 	<-w.ended
 }
 
-// run is the writer's goroutine. It ends after close.
-func (w *writer) run() {
+// loop is the writer's goroutine. It ends after close.
+func (w *writer) loop() {
 	defer close(w.ended)
 	for range w.wake {
 		for {

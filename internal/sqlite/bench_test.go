@@ -1,0 +1,77 @@
+package sqlite
+
+import (
+	"path/filepath"
+	"sync"
+	"testing"
+
+	"github.com/latchkey-dev/latchkey"
+	"github.com/latchkey-dev/latchkey/internal/storetest"
+)
+
+// BenchmarkStartComplete measures one login of a new user and one of a returning one in turn: a start, the message
+// sent, the code completed. "alone" pays a disk flush per verb, "32 writers" shares them.
+func BenchmarkStartComplete(b *testing.B) {
+	for name, writers := range map[string]int{"alone": 1, "32 writers": 32} {
+		b.Run(name, func(b *testing.B) { benchmarkLogins(b, writers) })
+	}
+}
+
+func benchmarkLogins(b *testing.B, writers int) {
+	var ns storetest.Nouns
+	s := openAt(b, filepath.Join(b.TempDir(), "latchkey.db"))
+	defer func() {
+		if err := s.Close(); err != nil {
+			b.Error(err)
+		}
+	}()
+	now := storetest.Noon()
+	p := ns.Project("Bench")
+	if err := s.CreateProject(b.Context(), p, nil, ns.Event(latchkey.ProjectCreated, p.ID, now)); err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	var wg sync.WaitGroup
+	work := make(chan struct{}, writers)
+	for range writers {
+		wg.Go(func() {
+			to := ns.Email()
+			for n := 0; ; n++ {
+				if _, ok := <-work; !ok {
+					return
+				}
+				if n%2 == 0 {
+					to = ns.Email()
+				}
+				if err := login(b, s, &ns, p.ID, to); err != nil {
+					b.Error(err)
+				}
+			}
+		})
+	}
+	b.ResetTimer()
+	for range b.N {
+		work <- struct{}{}
+	}
+	close(work)
+	wg.Wait()
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "logins/s")
+	b.ReportMetric(3*float64(b.N)/b.Elapsed().Seconds(), "verbs/s")
+}
+
+func login(b *testing.B, s *Store, ns *storetest.Nouns, p latchkey.ProjectID, to latchkey.Address) error {
+	now := storetest.Noon()
+	started, err := s.StartChallenge(b.Context(), ns.Start(ns.Challenge(p, to, now)), now)
+	if err != nil {
+		return err
+	}
+	sent := latchkey.Delivery{Message: started.Message, Event: latchkey.Event{At: now, Kind: latchkey.MessageSent, Project: p}}
+	if err := s.SettleMessages(b.Context(), []latchkey.Delivery{sent}); err != nil {
+		return err
+	}
+	out, err := s.CompleteChallenge(b.Context(), ns.Attempt(started.Challenge, now), now)
+	if err != nil {
+		return err
+	}
+	return out.Verdict
+}

@@ -1,0 +1,127 @@
+package storetest
+
+import (
+	"time"
+
+	"github.com/latchkey-dev/latchkey"
+)
+
+// claim takes messages for MessageLease.
+func (w *world) claim(limit int) []latchkey.Message {
+	w.Helper()
+	ms, err := w.ClaimMessages(w.ctx(), limit, w.now.Add(latchkey.MessageLease), w.now)
+	w.must(err)
+	return ms
+}
+
+// claims checks whose messages a claim takes, in order.
+func (w *world) claims(what string, limit int, want ...latchkey.Challenge) []latchkey.Message {
+	w.Helper()
+	ms := w.claim(limit)
+	got, ids := make([]latchkey.ChallengeID, 0, len(ms)), make([]latchkey.ChallengeID, 0, len(want))
+	for _, m := range ms {
+		got = append(got, m.Challenge)
+	}
+	for _, c := range want {
+		ids = append(ids, c.ID)
+	}
+	same(w, what, got, ids)
+	return ms
+}
+
+func claimDue(w *world) {
+	a := w.start(w.Email())
+	w.now = w.now.Add(time.Second)
+	b := w.start(w.Email())
+	w.now = a.Started.Add(latchkey.MessageLease - time.Microsecond)
+	w.claims("before the first is due", 10)
+	w.now = a.Started.Add(latchkey.MessageLease)
+	w.claims("when the first is due", 10, a)
+	w.now = b.Started.Add(latchkey.MessageLease)
+	w.claims("when the second is due", 10, b)
+}
+
+func claimOldestFirst(w *world) {
+	var cs []latchkey.Challenge
+	for range 5 {
+		cs = append(cs, w.start(w.Email()))
+		w.now = w.now.Add(time.Second)
+	}
+	w.now = w.now.Add(latchkey.MessageLease)
+	w.claims("the first two", 2, cs[:2]...)
+	w.claims("the others", 10, cs[2:]...)
+	w.claims("nothing left", 10)
+}
+
+func claimLease(w *world) {
+	c := w.start(w.Email())
+	w.now = w.now.Add(latchkey.MessageLease)
+	ms := w.claims("due", 10, c)
+	same(w, "NextTry of a claimed message", ms[0].NextTry, w.now.Add(latchkey.MessageLease))
+	w.now = w.now.Add(latchkey.MessageLease - time.Microsecond)
+	w.claims("in somebody's hands", 10)
+	w.now = w.now.Add(time.Microsecond)
+	w.claims("after its worker died", 10, c)
+}
+
+func claimLiving(w *world) {
+	c := w.start(w.Email())
+	w.now = c.Expires
+	w.claims("at the instant of death", 10)
+	w.now = c.Expires.Add(-time.Microsecond)
+	w.claims("just before", 10, c)
+}
+
+func settleDone(w *world) {
+	c := w.start(w.Email())
+	w.now = w.now.Add(latchkey.MessageLease)
+	m := w.claims("due", 10, c)[0]
+	d := latchkey.Delivery{Message: m, Event: w.Event(latchkey.MessageSent, w.project.ID, w.now)}
+	w.must(w.SettleMessages(w.ctx(), []latchkey.Delivery{d}))
+	same(w, "the event", w.last(), d.Event)
+	w.must(w.SettleMessages(w.ctx(), []latchkey.Delivery{d}))
+	same(w, "events after settling twice", w.count(latchkey.MessageSent), 1)
+	w.now = w.now.Add(2 * latchkey.MessageLease)
+	w.claims("after it was sent", 10)
+}
+
+func settleAgain(w *world) {
+	a := w.start(w.Email())
+	w.start(w.Email())
+	w.now = w.now.Add(latchkey.MessageLease)
+	ms := w.claim(10)
+	if len(ms) != 2 {
+		w.Fatalf("claimed %d messages, want 2", len(ms))
+	}
+	var ds []latchkey.Delivery
+	for _, m := range ms {
+		d := latchkey.Delivery{Message: m}
+		if m.Challenge == a.ID {
+			d.Message, d.Again = m.Retry(w.now)
+		}
+		ds = append(ds, d)
+	}
+	w.must(w.SettleMessages(w.ctx(), ds))
+	same(w, "events of deliveries that have none", w.count(""), 0)
+	w.now = w.now.Add(time.Second - time.Microsecond)
+	w.claims("before the next try", 10)
+	w.now = w.now.Add(time.Microsecond)
+	again := w.claims("at the next try", 10, a)
+	same(w, "failed sends", again[0].Attempts, 1)
+}
+
+func settleGone(w *world) {
+	c := w.start(w.Email())
+	w.now = w.now.Add(latchkey.MessageLease)
+	m := w.claims("due", 10, c)[0]
+	gone := m
+	gone.Resend++
+	w.must(w.SettleMessages(w.ctx(), []latchkey.Delivery{
+		{Message: gone, Event: w.Event(latchkey.MessageSent, w.project.ID, w.now)},
+		{Message: gone, Again: true},
+		{Message: m, Event: w.Event(latchkey.MessageLost, w.project.ID, w.now)},
+	}))
+	same(w, "events of the message that was gone", w.count(latchkey.MessageSent), 0)
+	same(w, "events of the message that was there", w.count(latchkey.MessageLost), 1)
+	w.must(w.SettleMessages(w.ctx(), nil))
+}

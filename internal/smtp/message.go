@@ -1,74 +1,122 @@
 package smtp
 
 import (
-	"bufio"
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
-	"net/textproto"
+	"mime"
+	"mime/quotedprintable"
+	"net/mail"
 	"strings"
-
-	gomail "github.com/wneessen/go-mail"
+	"time"
 
 	"github.com/latchkey-dev/latchkey"
 )
 
-// A message is a mail ready for the wire.
+// A message is a mail ready for the wire. It is written here and not by go-mail's builder, which takes as long as all
+// the rest of a send together; ours has two parts and eight headers, always the same.
 type message struct {
 	from, to string
 	utf8     bool   // to needs SMTPUTF8
 	data     []byte // headers and body, dots stuffed, without the final one
 }
 
-// compose writes the mail of e.
+// compose writes the mail of e. Every try of one message gives the same headers but for the date.
 // Errors: Undeliverable for an address that no command can carry.
 func (s *Sender) compose(e latchkey.Envelope) (message, error) {
 	to := e.To.Value()
 	if e.To.Channel() != latchkey.Email || !speakable(to) {
 		return message{}, undeliverable("not an address for mail", nil)
 	}
-	m := gomail.NewMsg(gomail.WithNoDefaultUserAgent())
-	name := e.From
-	if name == "" {
-		name = s.from.Name
+	from := s.from
+	if name := oneLine(e.From); name != "" {
+		from.Name = name
 	}
-	if err := m.FromFormat(oneLine(name), s.from.Address); err != nil {
-		return message{}, undeliverable("not a sender", nil)
+	sum := sha256.Sum256([]byte(e.ID))
+	id := hex.EncodeToString(sum[:16]) // of a form that fits a header, whatever e.ID is
+	b := make([]byte, 0, 1024+len(e.Text)+len(e.HTML)+len(e.HTML)/8)
+	for _, h := range [][2]string{
+		{"From", from.String()},
+		{"To", (&mail.Address{Address: to}).String()},
+		{"Subject", words(oneLine(e.Subject))},
+		{"Date", s.cfg.Now().Format(time.RFC1123Z)},
+		{"Message-ID", "<" + id + "@" + domain(from.Address) + ">"}, // a mail that arrives twice is one mail
+		{"Auto-Submitted", "auto-generated"},                        // RFC 3834: no vacation notices, please
+		{"MIME-Version", "1.0"},
+	} {
+		b = append(b, h[0]...)
+		b = append(b, ": "...)
+		b = append(b, h[1]...)
+		b = append(b, "\r\n"...)
 	}
-	if err := m.To(to); err != nil {
-		return message{}, undeliverable("not an address for mail", nil)
+	if e.HTML == "" {
+		return message{from: from.Address, to: to, utf8: !ascii(to), data: appendPart(b, "text/plain", e.Text)}, nil
 	}
-	m.Subject(oneLine(e.Subject))
-	m.SetDateWithValue(s.cfg.Now())
-	m.SetMessageIDWithValue(messageID(e.ID, domain(s.from.Address)))
-	m.SetGenHeader("Auto-Submitted", "auto-generated") // RFC 3834: no vacation notices, please
-	m.SetBodyString(gomail.TypeTextPlain, e.Text)
-	if e.HTML != "" {
-		m.AddAlternativeString(gomail.TypeTextHTML, e.HTML)
-	}
-	var out bytes.Buffer
-	w := textproto.NewWriter(bufio.NewWriter(&out)).DotWriter()
-	if _, err := m.WriteTo(w); err != nil {
-		return message{}, unavailable("message not written", nil)
-	}
-	if err := w.Close(); err != nil {
-		return message{}, unavailable("message not written", nil)
-	}
-	return message{from: s.from.Address, to: to, utf8: !ascii(to), data: bytes.TrimSuffix(out.Bytes(), []byte(".\r\n"))}, nil
+	b = append(b, "Content-Type: multipart/alternative; boundary=\""+id+"\"\r\n\r\n--"+id+"\r\n"...)
+	b = appendPart(b, "text/plain", e.Text)
+	b = append(b, "--"+id+"\r\n"...)
+	b = appendPart(b, "text/html", e.HTML)
+	b = append(b, "--"+id+"--\r\n"...)
+	return message{from: from.Address, to: to, utf8: !ascii(to), data: b}, nil
 }
 
-// messageID is the same for every try of one message, so that a mail that arrives twice is one mail.
-func messageID(id, domain string) string {
-	sum := sha256.Sum256([]byte(id))
-	return hex.EncodeToString(sum[:16]) + "@" + domain
+// appendPart writes one part of the body, as it is if every server can carry that (RFC 5321 §4.5.3.1.6), else in
+// quoted-printable.
+func appendPart(b []byte, kind, s string) []byte {
+	b = append(b, "Content-Type: "+kind+"; charset=utf-8\r\nContent-Transfer-Encoding: "...)
+	if sevenBit(s) {
+		return appendLines(append(b, "7bit\r\n\r\n"...), s)
+	}
+	var quoted bytes.Buffer
+	w := quotedprintable.NewWriter(&quoted)
+	_, _ = w.Write([]byte(s)) // a Buffer takes everything
+	_ = w.Close()
+	return appendLines(append(b, "quoted-printable\r\n\r\n"...), quoted.String())
+}
+
+// appendLines writes s with CRLF line ends, the last line's too, and a second dot before every line that begins with
+// one (RFC 5321 §4.5.2).
+func appendLines(b []byte, s string) []byte {
+	for s != "" {
+		line, rest, _ := strings.Cut(s, "\n")
+		line = strings.TrimSuffix(line, "\r")
+		if strings.HasPrefix(line, ".") {
+			b = append(b, '.')
+		}
+		b = append(b, line...)
+		b = append(b, "\r\n"...)
+		s = rest
+	}
+	return b
+}
+
+// sevenBit reports whether s is printable ASCII in lines of at most 990 bytes.
+func sevenBit(s string) bool {
+	length := 0
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c == '\n':
+			length = 0
+		case c < ' ' && c != '\t' && (c != '\r' || i+1 == len(s) || s[i+1] != '\n') || c > '~' || length > 990:
+			return false
+		default:
+			length++
+		}
+	}
+	return true
+}
+
+// words is a header's text, as encoded words of at most a line each where it must be (RFC 2047 §2).
+func words(s string) string {
+	return strings.ReplaceAll(mime.QEncoding.Encode("utf-8", s), "?= =?", "?=\r\n =?")
 }
 
 // oneLine keeps a header one header.
 func oneLine(s string) string {
-	return strings.Map(func(r rune) rune {
+	return strings.TrimSpace(strings.Map(func(r rune) rune {
 		if r < ' ' || r == 0x7f {
 			return ' '
 		}
 		return r
-	}, s)
+	}, s))
 }

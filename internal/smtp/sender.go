@@ -1,6 +1,6 @@
 // Package smtp is the room for mail: a Sender that hands messages to one SMTP server. It owns go-mail, which dials,
 // greets, encrypts and authenticates; the mail transaction itself is here, because a login's mail must cost two round
-// trips (RFC 2920 pipelining) and not six.
+// trips (RFC 2920 pipelining) and not five.
 //
 // Connections are kept and used again. One that died meanwhile is replaced, and its message sent once more, without
 // anybody noticing. None waits for use longer than idleLife.
@@ -86,10 +86,10 @@ func New(cfg Config) (*Sender, error) {
 	switch {
 	case cfg.Host == "":
 		return nil, latchkey.BadField("host", "the SMTP server's host is missing")
-	case cfg.Port < 1 || cfg.Port > 65535:
-		return nil, latchkey.BadField("port", "a port is 1 to 65535")
 	case cfg.TLS != STARTTLS && cfg.TLS != TLS && cfg.TLS != Plain:
 		return nil, latchkey.BadField("tls", "the TLS mode is starttls, tls or none")
+	case cfg.Port < 1 || cfg.Port > 65535:
+		return nil, latchkey.BadField("port", "a port is 1 to 65535")
 	case err != nil || !speakable(from.Address) || !ascii(from.Address):
 		return nil, latchkey.BadField("from", "the sender is an address such as login@example.com or Example <login@example.com>")
 	case cfg.Connections < 1 || cfg.Connections > 1000:

@@ -1,6 +1,8 @@
 package latchkey
 
 import (
+	"fmt"
+	"io"
 	"log/slog"
 	"strings"
 )
@@ -57,8 +59,8 @@ func (a Address) String() string {
 	return string(first) + "•••" + a.value[at:]
 }
 
-// GoString masks too.
-func (a Address) GoString() string { return a.String() }
+// Format masks too, for every verb (Secret.Format says why).
+func (a Address) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, a.String()) }
 
 // LogValue masks too.
 func (a Address) LogValue() slog.Value { return slog.StringValue(a.String()) }

@@ -9,6 +9,9 @@ import (
 	"strings"
 
 	"github.com/latchkey-dev/latchkey"
+	"github.com/latchkey-dev/latchkey/internal/pages"
+	"github.com/latchkey-dev/latchkey/internal/sms/twilio"
+	"github.com/latchkey-dev/latchkey/internal/sms/webhook"
 	"github.com/latchkey-dev/latchkey/internal/smtp"
 )
 
@@ -83,6 +86,41 @@ func (j *judge) smtp(u *url.URL) (latchkey.Sender, error) {
 	return s, plain(err)
 }
 
+// twilio takes the host only for a stand-in on this machine, to try things out.
+func (j *judge) twilio(u *url.URL) (latchkey.Sender, error) {
+	q, err := options(u, "from", "messaging_service")
+	if err != nil {
+		return nil, err
+	}
+	token, _ := u.User.Password()
+	cfg := twilio.Config{
+		AccountSID: u.User.Username(), AuthToken: latchkey.Secret(token), MessagingServiceSID: q.Get("messaging_service"),
+		From: strings.Replace(q.Get("from"), " ", "+", 1), Now: j.now, // a plus in a query reads as a space
+	}
+	if pages.Loopback(u.Host) {
+		cfg.BaseURL = "http://" + u.Host
+	} else if u.Host != "api.twilio.com" {
+		return nil, errors.New("it has no host: twilio://SID:TOKEN@?from=+12025550100")
+	}
+	s, err := twilio.New(cfg)
+	return s, plain(err)
+}
+
+// webhook takes the secret out of the query; the rest of the URL is the operator's.
+func (j *judge) webhook(u *url.URL) (latchkey.Sender, error) {
+	q, err := url.ParseQuery(u.RawQuery)
+	if err != nil {
+		return nil, errors.New("its query is malformed")
+	}
+	secret := q.Get("secret")
+	q.Del("secret")
+	to := *u
+	to.Scheme = strings.TrimPrefix(u.Scheme, "webhook+")
+	to.RawQuery = q.Encode()
+	s, err := webhook.New(webhook.Config{URL: to.String(), Secret: latchkey.Secret(secret), Now: j.now})
+	return s, plain(err)
+}
+
 // options gives the query, if every part of it is known.
 func options(u *url.URL, known ...string) (url.Values, error) {
 	q, err := url.ParseQuery(u.RawQuery)
@@ -116,5 +154,3 @@ func plain(err error) error {
 	}
 	return err
 }
-func (j *judge) twilio(u *url.URL) (latchkey.Sender, error)  { return nil, errors.New("soon") }
-func (j *judge) webhook(u *url.URL) (latchkey.Sender, error) { return nil, errors.New("soon") }

@@ -105,31 +105,37 @@ func (s *server) makeProject(ctx context.Context, binary, alg string) error {
 	if err := os.MkdirAll(s.data(), 0o700); err != nil {
 		return err
 	}
+	if err := s.command(ctx, nil, binary, "migrate"); err != nil {
+		return err
+	}
 	var project struct {
 		ID string `json:"id"`
 	}
-	err := s.command(ctx, &project, binary, "project", "create", "--name", "Bench", "--callback-url", callbackURL, "--algorithm", alg)
+	err := s.command(ctx, &project, binary, "project", "create", "Bench", "--callback-url", callbackURL, "--algorithm", alg, "--json")
 	if err != nil {
 		return err
 	}
 	var client struct {
 		ID json.Number `json:"id"`
 	}
-	err = s.command(ctx, &client, binary, "client", "create", "--project", project.ID, "--name", "bench", "--kind", "public",
-		"--redirect-uri", callbackURL)
+	err = s.command(ctx, &client, binary, "client", "create", "bench", "--project", project.ID, "--kind", "public",
+		"--redirect-uri", callbackURL, "--json")
 	s.project, s.client = project.ID, client.ID.String()
 	return err
 }
 
-// command runs one of the program's commands on the database and decodes what it prints.
+// command runs one of the program's commands on the database and decodes what it prints, unless answer is nil.
 func (s *server) command(ctx context.Context, answer any, binary string, args ...string) error {
-	cmd := exec.CommandContext(ctx, binary, append(args, "--data", s.data(), "--json")...)
+	cmd := exec.CommandContext(ctx, binary, append(args, "--data", s.data())...)
 	cmd.Env = append(cleanEnv(), "LATCHKEY_SECRET="+strings.Repeat("5e", 32))
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
 	if err != nil {
 		return fmt.Errorf("latchkey %s: %w\n%s", strings.Join(args, " "), err, stderr.Bytes())
+	}
+	if answer == nil {
+		return nil
 	}
 	if err := json.Unmarshal(out, answer); err != nil {
 		return fmt.Errorf("latchkey %s printed no JSON: %w\n%s", strings.Join(args, " "), err, out)

@@ -253,7 +253,7 @@ func TestTheLogStaysShort(t *testing.T) {
 	var wg sync.WaitGroup
 	for range 8 {
 		wg.Go(func() {
-			for range 1500 {
+			for range 600 {
 				c := ns.Challenge(p.ID, ns.Email(), storetest.Noon())
 				c.Ask.Payload = string(make([]byte, 2000))
 				if _, err := s.StartChallenge(t.Context(), ns.Start(c), storetest.Noon()); err != nil {

@@ -10,7 +10,6 @@ import (
 	"embed"
 	"encoding/json"
 	"fmt"
-	"html/template"
 	"slices"
 	"strconv"
 	"strings"
@@ -31,11 +30,11 @@ const maxCount = 60
 
 // A Catalog answers from what New prepared; it never changes and is safe for concurrent use.
 type Catalog struct {
-	matcher   language.Matcher
-	spellings map[string]string            // lower case with a hyphen, to a tag of Locales
-	texts     map[string]map[string][]text // by tag and key: one text, or maxCount+1 of them for a key that counts
-	spoken    map[string]string            // by tag, the tag of the language that its texts are in
-	mail      *template.Template
+	matcher      language.Matcher
+	spellings    map[string]string            // lower case with a hyphen, to a tag of Locales
+	texts        map[string]map[string][]text // by tag and key: one text, or maxCount+1 of them for a key that counts
+	spoken       map[string]string            // by tag, the tag of the language that its texts are in
+	mail, button text                         // the HTML of a mail, and of its button
 }
 
 // Locales lists the tags of contract.md §7, in the spelling that a project's and a challenge's locale have.
@@ -72,9 +71,8 @@ func New() (*Catalog, error) {
 		}
 	}
 	c.matcher = language.NewMatcher(tags)
-	var err error
-	c.mail, err = template.New("mail").Parse(mailHTML)
-	return c, err
+	c.mail, c.button = parseText(mailHTML), parseText(buttonHTML)
+	return c, nil
 }
 
 // prepare gives every text of one language, and English ones where it has none.
@@ -241,7 +239,12 @@ func (t text) fill(args []string) string {
 	if len(t) == 1 {
 		return t[0]
 	}
+	n := 0
+	for _, s := range slices.Concat(t, args) {
+		n += len(s)
+	}
 	var b strings.Builder
+	b.Grow(n)
 	for i, part := range t {
 		if i%2 == 0 {
 			b.WriteString(part)

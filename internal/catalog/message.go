@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	_ "embed"
 	"encoding/hex"
+	"html"
 	"strconv"
 	"strings"
 	"time"
@@ -15,12 +16,18 @@ import (
 //go:embed mail.html
 var mailHTML string
 
+//go:embed button.html
+var buttonHTML string
+
 // Render writes m in its language. host is what the last line binds the code to: host or host:port of the public URL,
 // without the port that goes without saying. link is empty for a message without one.
 //
-// The project's name is foreign text: it can break out of neither a header, a line nor the HTML. The error is never
-// anything but a fault of the mail's template.
+// The project's name is foreign text: it can break out of neither a header, a line nor the HTML.
+// Errors: Internal when there is no code to write.
 func (c *Catalog) Render(m latchkey.Message, p latchkey.Project, code, link latchkey.Secret, host string) (latchkey.Envelope, error) {
+	if code == "" || host == "" {
+		return latchkey.Envelope{}, &latchkey.Error{Code: latchkey.Internal, Message: "a message without code or host"}
+	}
 	locale := m.Locale
 	if _, ok := c.texts[locale]; !ok {
 		locale = c.Match(locale, p.DefaultLocale, "")
@@ -36,9 +43,8 @@ func (c *Catalog) Render(m latchkey.Message, p latchkey.Project, code, link latc
 	e.Subject = c.Text(locale, "mail.subject", "code", code.Reveal(), "game", game)
 	life := c.life(m, p, locale)
 	e.Text = c.mailText(m, locale, game, life, code, link, host)
-	var err error
-	e.HTML, err = c.mailPage(m, locale, game, life, code, link)
-	return e, err
+	e.HTML = c.mailPage(m, locale, game, life, code, link)
+	return e, nil
 }
 
 // EnvelopeID names a message for providers and logs: the same for every try, another for a resend. It is a hash: the
@@ -61,24 +67,28 @@ func (c *Catalog) mailText(m latchkey.Message, locale, game, life string, code, 
 	return strings.Join(paragraphs, "\n\n")
 }
 
-func (c *Catalog) mailPage(m latchkey.Message, locale, game, life string, code, link latchkey.Secret) (string, error) {
-	enter := c.Text(locale, "mail.enter")
-	if m.LinkFirst && link != "" {
-		enter = c.Text(locale, "mail.enter_link_first")
+// mailPage fills the HTML of a mail. Every value goes through escape on its way in, and every placeholder of mail.html
+// and button.html stands in text or in a quoted attribute, where that is enough; html/template, which would find out by
+// itself, takes ten times as long.
+func (c *Catalog) mailPage(m latchkey.Message, locale, game, life string, code, link latchkey.Secret) string {
+	enter, button := c.Text(locale, "mail.enter"), ""
+	if link != "" {
+		button = c.button.fill([]string{
+			"link", escape(link.Reveal()), "label", escape(c.Text(locale, "mail.button", "game", game)),
+		})
+		if m.LinkFirst {
+			enter = c.Text(locale, "mail.enter_link_first")
+		}
 	}
 	spoken := c.Spoken(locale)
-	var b strings.Builder
-	b.Grow(len(mailHTML) + 512)
-	err := c.mail.Execute(&b, mailPage{
-		Lang: BCP47(spoken), Dir: c.Dir(spoken), Title: c.Text(locale, "mail.title", "game", game), Enter: enter,
-		Code: code.Reveal(), Life: life, Link: link.Reveal(), Button: c.Text(locale, "mail.button", "game", game),
-		Ignore: c.Text(locale, "mail.ignore", "game", game),
+	return c.mail.fill([]string{
+		"lang", BCP47(spoken), "dir", c.Dir(spoken), "title", escape(c.Text(locale, "mail.title", "game", game)),
+		"enter", escape(enter), "code", escape(code.Reveal()), "life", escape(life), "button", button,
+		"ignore", escape(c.Text(locale, "mail.ignore", "game", game)),
 	})
-	return b.String(), err
 }
 
-// mailPage is what mail.html is filled with.
-type mailPage struct{ Lang, Dir, Title, Enter, Code, Life, Link, Button, Ignore string }
+func escape(s string) string { return html.EscapeString(s) }
 
 // life says how long the code still works. A resend near the end of a challenge's longest life works for less than
 // the project's setting; when the message was taken up, its lease tells.

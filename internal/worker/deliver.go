@@ -64,6 +64,7 @@ func (w *Worker) verdict(m latchkey.Message, provider string, err error) latchke
 	if !lost {
 		var again bool
 		if d.Message, again = m.Retry(now); again {
+			d.Message.NextTry = asAsked(d.Message, err, now)
 			d.Again, d.Event = true, latchkey.Event{}
 		}
 		lost = !again
@@ -75,6 +76,17 @@ func (w *Worker) verdict(m latchkey.Message, provider string, err error) latchke
 		"to", m.To.String(), "provider", provider, "attempts", d.Message.Attempts, "lost", lost,
 		"code", string(latchkey.CodeOf(err)), "err", err)
 	return d
+}
+
+// asAsked is when m is tried again: later than its back-off has it if the provider asked for that and m lives to see it.
+func asAsked(m latchkey.Message, err error, now time.Time) time.Time {
+	var e *latchkey.Error
+	if errors.As(err, &e) {
+		if asked := now.Add(e.RetryAfter); asked.After(m.NextTry) && asked.Before(m.Dies) {
+			return asked
+		}
+	}
+	return m.NextTry
 }
 
 // reason is a message's obituary in the audit trail: our own words, never a provider's.

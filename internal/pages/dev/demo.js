@@ -158,14 +158,18 @@ async function signedIn() {
   $("raw").textContent = tokens.access;
   try {
     const by = await verify(tokens.access, await call("GET", `/projects/${project}/keys`));
-    $("verdict").textContent = by;
-    $("verdict").classList.add("good");
+    verdict(by, "good");
   } catch (err) {
-    $("verdict").textContent = "Not verified: " + err.message;
-    $("verdict").classList.remove("good");
+    verdict("Not verified: " + err.message, "bad");
   }
 }
 
+function verdict(text, kind) {
+  $("verdict").textContent = text;
+  $("verdict").className = "alert " + kind;
+}
+
+// spot fits the address field to the channel.
 function spot() {
   const phone = $("start-form").elements.channel.value === "phone";
   $("address-label").textContent = phone ? "Phone number" : "Email address";
@@ -240,17 +244,15 @@ $("refresh").addEventListener("click", async () => {
     tokens = await exchange({ grant_type: "refresh_token", refresh_token: tokens.refresh });
     await signedIn();
   } catch (err) {
-    $("verdict").textContent = err.message;
-    $("verdict").classList.remove("good");
+    verdict(err.message, "bad");
   }
 });
 $("out").addEventListener("click", async () => {
   try {
     await call("GET", "/oauth2/logout", { query: { sessions: "all" }, bearer: tokens.access });
-    $("verdict").textContent = "Signed out: this token is dead now. Call /users/me to see.";
-    $("verdict").classList.remove("good");
+    verdict("Signed out: this token is dead now. Call /users/me to see.", "plain");
   } catch (err) {
-    $("verdict").textContent = err.message;
+    verdict(err.message, "bad");
   }
 });
 

@@ -90,7 +90,7 @@ func extraHeaders(asked string) string {
 	for name := range strings.SplitSeq(asked, ",") {
 		name = strings.ToLower(strings.TrimSpace(name))
 		odd := strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789-_") != ""
-		if n++; n > most || odd || !strings.HasPrefix(name, "x-") {
+		if n++; n > most || odd || !strings.HasPrefix(name, "x-") || strings.Contains(allowedHeaders, name) {
 			continue
 		}
 		out.WriteString(", " + name)

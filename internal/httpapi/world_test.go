@@ -1,0 +1,495 @@
+package httpapi_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/latchkey-dev/latchkey"
+	"github.com/latchkey-dev/latchkey/internal/account"
+	"github.com/latchkey-dev/latchkey/internal/admin"
+	"github.com/latchkey-dev/latchkey/internal/catalog"
+	"github.com/latchkey-dev/latchkey/internal/httpapi"
+	"github.com/latchkey-dev/latchkey/internal/jose"
+	"github.com/latchkey-dev/latchkey/internal/login"
+	"github.com/latchkey-dev/latchkey/internal/memory"
+	"github.com/latchkey-dev/latchkey/internal/sqlite"
+	"github.com/latchkey-dev/latchkey/internal/token"
+)
+
+const (
+	publicURL = "https://login.example.test"
+	callback  = "https://game.example.test/in?theme=dark&token=old"
+	redirect  = "app://xlogin.game"
+	linkURL   = "https://game.example.test/approved"
+	origin    = "https://game.example.test"
+	secret    = "a confidential: client+secret %41"
+	serverKey = "the server client's secret"
+
+	publicID       = "1"
+	confidentialID = "2"
+	serverID       = "3"
+	foreignID      = "4" // of the other project
+	manyID         = "5" // several redirect URIs, PKCE required
+)
+
+// A world is a whole server on a store of its own, with a clock that the test moves and an outbox that it reads.
+type world struct {
+	t       *testing.T
+	store   *spy
+	secrets latchkey.Secrets
+	signer  *jose.Signer
+	admin   *admin.Service
+	clock   *clock
+	outbox  chan latchkey.Message
+	closing chan struct{}
+	bell    *memory.Bell
+	server  *httpapi.Server
+	http    *http.Client
+	log     *logBuffer
+	project latchkey.ProjectID // one callback URL, every channel
+	other   latchkey.ProjectID // two callback URLs, email only, another origin
+}
+
+// newWorld makes a world. change may alter the server before it serves.
+func newWorld(t *testing.T, change ...func(*world)) *world {
+	t.Helper()
+	store, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "latchkey.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = store.Close() })
+	secrets, err := latchkey.NewSecrets([]byte("a master secret for tests, 32 bytes and more"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	texts, err := catalog.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &world{
+		t: t, store: &spy{Store: store}, secrets: secrets, signer: jose.New(secrets),
+		clock:  &clock{now: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)},
+		outbox: make(chan latchkey.Message, 100), closing: make(chan struct{}), bell: &memory.Bell{}, log: &logBuffer{},
+		project: projectID("00000000-0000-4000-8000-000000000001"), other: projectID("00000000-0000-4000-8000-000000000002"),
+	}
+	w.admin = &admin.Service{Store: w.store, Signer: w.signer, Now: w.clock.Now}
+	w.server = &httpapi.Server{
+		Login: &login.Service{
+			Store: w.store, Signer: w.signer, Secrets: secrets, Bell: w.bell, Catalog: texts, Outbox: w.outbox,
+			PublicURL: publicURL, Hold: time.Millisecond, Closing: w.closing, Now: w.clock.Now,
+		},
+		Tokens:   &token.Service{Store: w.store, Signer: w.signer, Secrets: secrets, PublicURL: publicURL, Now: w.clock.Now},
+		Accounts: &account.Service{Store: w.store, Signer: w.signer, PublicURL: publicURL, Now: w.clock.Now},
+		Store:    w.store,
+		Log:      slog.New(slog.NewJSONHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+	}
+	w.seed()
+	for _, f := range change {
+		f(w)
+	}
+	w.http = &http.Client{
+		Transport:     &wire{t: t, handler: w.server.Handler()},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	return w
+}
+
+func (w *world) seed() {
+	w.t.Helper()
+	ctx := w.t.Context()
+	p := latchkey.NewProject(w.project, "Game", w.clock.Now())
+	p.Algorithm, p.CallbackURLs, p.LinkURLs, p.AllowedOrigins = latchkey.EdDSA, []string{callback}, []string{linkURL}, []string{origin}
+	w.must(w.admin.CreateProject(ctx, p))
+	q := latchkey.NewProject(w.other, "Other", w.clock.Now())
+	q.Algorithm, q.Channels = latchkey.HS256, []latchkey.Channel{latchkey.Email}
+	q.CallbackURLs = []string{"https://other.example.test/a", "https://other.example.test/b"}
+	q.AllowedOrigins = []string{"https://other.example.test", "http://localhost:*"}
+	w.must(w.admin.CreateProject(ctx, q))
+	one := []string{redirect}
+	for _, c := range []struct {
+		client latchkey.Client
+		secret latchkey.Secret
+	}{
+		{latchkey.Client{ID: 1, Project: w.project, Name: "game", Kind: latchkey.PublicClient, RedirectURIs: one}, ""},
+		{latchkey.Client{ID: 2, Project: w.project, Name: "web", Kind: latchkey.ConfidentialClient, RedirectURIs: one}, secret},
+		{latchkey.Client{ID: 3, Project: w.project, Name: "back end", Kind: latchkey.ServerClient}, serverKey},
+		{latchkey.Client{ID: 4, Project: w.other, Name: "foreign", Kind: latchkey.PublicClient, RedirectURIs: one}, ""},
+		{latchkey.Client{
+			ID: 5, Project: w.project, Name: "strict", Kind: latchkey.PublicClient, PKCERequired: true,
+			RedirectURIs: []string{"https://strict.example.test/cb?tenant=7&code=x", "http://127.0.0.1/cb"},
+		}, ""},
+	} {
+		_, _, err := w.admin.CreateClient(ctx, c.client, c.secret)
+		w.must(err)
+	}
+}
+
+func (w *world) must(err error) {
+	w.t.Helper()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func projectID(s string) latchkey.ProjectID {
+	id, err := latchkey.ParseProjectID(s)
+	if err != nil {
+		panic(err)
+	}
+	return id
+}
+
+// A clock stands still until it is moved.
+type clock struct {
+	mu  sync.Mutex
+	now time.Time
+}
+
+func (c *clock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now
+}
+
+func (c *clock) move(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = c.now.Add(d)
+}
+
+// A spy counts what came to be stored, and can play dead.
+type spy struct {
+	latchkey.Store
+	stored atomic.Int64
+	err    atomic.Pointer[error]
+}
+
+func (s *spy) count(err, verdict error) {
+	if err == nil && verdict == nil {
+		s.stored.Add(1)
+	}
+}
+
+func (s *spy) die(err error) { s.err.Store(&err) }
+
+func (s *spy) dead() error {
+	if err := s.err.Load(); err != nil {
+		return *err
+	}
+	return nil
+}
+
+func (s *spy) StartChallenge(ctx context.Context, a latchkey.Start, now time.Time) (latchkey.Started, error) {
+	if err := s.dead(); err != nil {
+		return latchkey.Started{}, err
+	}
+	out, err := s.Store.StartChallenge(ctx, a, now)
+	s.count(err, nil)
+	return out, err
+}
+
+func (s *spy) CompleteChallenge(ctx context.Context, a latchkey.Attempt, now time.Time) (latchkey.Outcome, error) {
+	out, err := s.Store.CompleteChallenge(ctx, a, now)
+	s.count(err, out.Verdict)
+	return out, err
+}
+
+func (s *spy) RedeemCode(ctx context.Context, a latchkey.Redemption, now time.Time) (latchkey.Redeemed, error) {
+	out, err := s.Store.RedeemCode(ctx, a, now)
+	s.count(err, out.Verdict)
+	return out, err
+}
+
+func (s *spy) RotateGrant(ctx context.Context, a latchkey.Rotation, now time.Time) (latchkey.Rotated, error) {
+	out, err := s.Store.RotateGrant(ctx, a, now)
+	s.count(err, out.Verdict)
+	return out, err
+}
+
+func (s *spy) SetContactPhone(ctx context.Context, id latchkey.UserID, phone latchkey.Address, e latchkey.Event) error {
+	err := s.Store.SetContactPhone(ctx, id, phone, e)
+	s.count(err, nil)
+	return err
+}
+
+func (s *spy) EndSessions(ctx context.Context, id latchkey.UserID, e latchkey.Event) error {
+	err := s.Store.EndSessions(ctx, id, e)
+	s.count(err, nil)
+	return err
+}
+
+func (s *spy) Ping(ctx context.Context) error {
+	if err := s.dead(); err != nil {
+		return err
+	}
+	return s.Store.Ping(ctx)
+}
+
+// A logBuffer is a log that a test can read.
+type logBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *logBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *logBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+// A way is one of the four to sign in.
+type way struct {
+	protocol latchkey.Protocol
+	channel  latchkey.Channel
+	path     string // of request and confirm, without the last part
+	member   string // that holds the address
+	address  string
+}
+
+func (a way) name() string { return string(a.protocol) + " " + string(a.channel) }
+
+var (
+	jwtEmail   = way{latchkey.JWT, latchkey.Email, "/api/login/email", "email", "player@example.test"}
+	jwtPhone   = way{latchkey.JWT, latchkey.Phone, "/api/login/phone", "phone_number", "+12025550123"}
+	oauthEmail = way{latchkey.OAuth2, latchkey.Email, "/api/oauth2/login/email", "email", "player@example.test"}
+	oauthPhone = way{latchkey.OAuth2, latchkey.Phone, "/api/oauth2/login/phone", "phone_number", "+12025550123"}
+	ways       = []way{jwtEmail, jwtPhone, oauthEmail, oauthPhone}
+)
+
+// query is what a start call by this way needs.
+func (a way) query(w *world) url.Values {
+	if a.protocol == latchkey.OAuth2 {
+		return url.Values{"response_type": {"code"}, "client_id": {publicID}, "state": {"xsollatest"}, "redirect_uri": {redirect}}
+	}
+	return url.Values{"projectId": {w.project.String()}}
+}
+
+// A body is a JSON object to send.
+type body map[string]any
+
+// start starts a login and gives its operation and the code from the message. extra is changes to the query, as pairs.
+func (w *world) start(a way, extra ...string) (operation, code string) {
+	w.t.Helper()
+	q := a.query(w)
+	for i := 0; i < len(extra); i += 2 {
+		q.Set(extra[i], extra[i+1])
+	}
+	var out struct {
+		ID string `json:"operation_id"`
+	}
+	w.post(a.path+"/request", q, body{a.member: a.address}).ok(&out)
+	m := w.message()
+	if m.Challenge.String() != out.ID {
+		w.t.Fatalf("the message is of operation %s, the answer of %s", m.Challenge, out.ID)
+	}
+	return out.ID, w.codeOf(m)
+}
+
+// message gives the one that was just put into the outbox.
+func (w *world) message() latchkey.Message {
+	w.t.Helper()
+	select {
+	case m := <-w.outbox:
+		return m
+	default:
+		w.t.Fatal("no message in the outbox")
+		panic("unreachable")
+	}
+}
+
+func (w *world) codeOf(m latchkey.Message) string {
+	code, ok := w.secrets.Code(m.Challenge, m.Project, m.To, m.Digits)
+	if !ok {
+		w.t.Fatal("no code can be derived from the message")
+	}
+	return code.Reveal()
+}
+
+// confirm gives the answer of the complete call.
+func (w *world) confirm(a way, operation, code string) reply {
+	w.t.Helper()
+	q := url.Values{"projectId": {w.project.String()}}
+	if a.protocol == latchkey.OAuth2 {
+		q = url.Values{"client_id": {publicID}}
+	}
+	return w.post(a.path+"/confirm", q, body{a.member: a.address, "code": code, "operation_id": operation})
+}
+
+// login signs in all the way and gives the login_url.
+func (w *world) login(a way, extra ...string) *url.URL {
+	w.t.Helper()
+	operation, code := w.start(a, extra...)
+	return w.loginURL(w.confirm(a, operation, code))
+}
+
+func (w *world) loginURL(r reply) *url.URL {
+	w.t.Helper()
+	var out struct {
+		URL string `json:"login_url"`
+	}
+	r.ok(&out)
+	u, err := url.Parse(out.URL)
+	w.must(err)
+	return u
+}
+
+// userToken signs in on the JWT protocol and gives the token.
+func (w *world) userToken(a way, extra ...string) string {
+	w.t.Helper()
+	return w.login(a, extra...).Query().Get("token")
+}
+
+// tokens are what POST /oauth2/token gives.
+type tokens struct {
+	Access  string `json:"access_token"`
+	Refresh string `json:"refresh_token"`
+	ID      string `json:"id_token"`
+	Type    string `json:"token_type"`
+	Scope   string `json:"scope"`
+	Life    int    `json:"expires_in"`
+}
+
+// redeem gives the form that turns an authorization code into tokens.
+func redeem(code string) url.Values {
+	return url.Values{"grant_type": {"authorization_code"}, "client_id": {publicID}, "code": {code}, "redirect_uri": {redirect}}
+}
+
+func refresh(token string) url.Values {
+	return url.Values{"grant_type": {"refresh_token"}, "client_id": {publicID}, "refresh_token": {token}}
+}
+
+// oauthLogin signs in on OAuth 2.0 with the scope and gives the authorization code and the tokens.
+func (w *world) oauthLogin(scope string) (code string, got tokens) {
+	w.t.Helper()
+	code = w.login(oauthEmail, "scope", scope).Query().Get("code")
+	w.form(redeem(code)).ok(&got)
+	return code, got
+}
+
+// claims verifies a token with the project's keys, as a service would.
+func (w *world) claims(p latchkey.ProjectID, token string) latchkey.Claims {
+	w.t.Helper()
+	keys, err := w.store.Keys(w.t.Context(), p)
+	w.must(err)
+	c, err := w.signer.Verify(w.t.Context(), keys, latchkey.Secret(token))
+	w.must(err)
+	return c
+}
+
+// alive reports what GET /users/me says of a token.
+func (w *world) alive(token string) bool {
+	w.t.Helper()
+	r := w.get("/api/users/me", nil, "Authorization", "Bearer "+token)
+	if r.status != http.StatusOK {
+		r.fails(http.StatusUnauthorized, "010-017")
+	}
+	return r.status == http.StatusOK
+}
+
+// A reply is an answer, read to its end.
+type reply struct {
+	t      *testing.T
+	status int
+	header http.Header
+	body   []byte
+}
+
+func (w *world) get(path string, q url.Values, header ...string) reply {
+	w.t.Helper()
+	return w.send(http.MethodGet, path, q, "", "", header...)
+}
+
+func (w *world) post(path string, q url.Values, b body, header ...string) reply {
+	w.t.Helper()
+	raw, err := json.Marshal(b)
+	w.must(err)
+	return w.send(http.MethodPost, path, q, "application/json", string(raw), header...)
+}
+
+func (w *world) form(f url.Values, header ...string) reply {
+	w.t.Helper()
+	return w.send(http.MethodPost, "/api/oauth2/token", nil, "application/x-www-form-urlencoded", f.Encode(), header...)
+}
+
+// send sends anything. header is pairs.
+func (w *world) send(method, path string, q url.Values, contentType, raw string, header ...string) reply {
+	w.t.Helper()
+	target := "http://127.0.0.1" + path
+	if len(q) > 0 {
+		target += "?" + q.Encode()
+	}
+	r, err := http.NewRequestWithContext(w.t.Context(), method, target, strings.NewReader(raw))
+	w.must(err)
+	if contentType != "" {
+		r.Header.Set("Content-Type", contentType)
+	}
+	for i := 0; i < len(header); i += 2 {
+		r.Header.Set(header[i], header[i+1])
+	}
+	return w.do(r)
+}
+
+func (w *world) do(r *http.Request) reply {
+	w.t.Helper()
+	answer, err := w.http.Do(r)
+	w.must(err)
+	defer func() { _ = answer.Body.Close() }()
+	var b bytes.Buffer
+	if _, err := b.ReadFrom(answer.Body); err != nil {
+		w.t.Fatal(err)
+	}
+	return reply{w.t, answer.StatusCode, answer.Header, b.Bytes()}
+}
+
+// ok wants a 200 and decodes it.
+func (r reply) ok(v any) {
+	r.t.Helper()
+	if r.status != http.StatusOK {
+		r.t.Fatalf("status %d, want 200: %s", r.status, r.body)
+	}
+	if err := json.Unmarshal(r.body, v); err != nil {
+		r.t.Fatalf("%v: %s", err, r.body)
+	}
+}
+
+// is wants a status without a body.
+func (r reply) is(status int) {
+	r.t.Helper()
+	if r.status != status || len(r.body) > 0 {
+		r.t.Fatalf("status %d, want %d and no body: %s", r.status, status, r.body)
+	}
+}
+
+// fails wants an envelope and gives its details.
+func (r reply) fails(status int, code string) map[string]string {
+	r.t.Helper()
+	var e struct {
+		Error struct {
+			Code    string
+			Details map[string]string
+		}
+	}
+	if err := json.Unmarshal(r.body, &e); err != nil {
+		r.t.Fatalf("%v: %s", err, r.body)
+	}
+	if r.status != status || e.Error.Code != code {
+		r.t.Fatalf("status %d with code %q, want %d with %q: %s", r.status, e.Error.Code, status, code, r.body)
+	}
+	return e.Error.Details
+}

@@ -111,6 +111,7 @@ func (w *writer) loop() {
 			closed := w.take()
 			if len(w.batch) > 0 {
 				w.commit(w.batch)
+				clear(w.batch) // or it would keep what its verbs held
 				continue
 			}
 			if closed {

@@ -26,7 +26,7 @@ var volatile = []struct {
 	name    string
 }{
 	{regexp.MustCompile(`eyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+`), "JWT"},
-	{regexp.MustCompile(`\b[A-Za-z0-9_-]{64}\b`), "SECRET"},
+	{regexp.MustCompile(`([^A-Za-z0-9_-])[A-Za-z0-9_-]{64}([^A-Za-z0-9_-])`), "${1}SECRET${2}"},
 	{regexp.MustCompile(`\b[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}\b`), "UUID"},
 	{regexp.MustCompile(`"operation_id": "[A-Za-z0-9_-]{32}"`), `"operation_id": "OPERATION"`},
 	{regexp.MustCompile(`"kid": "[A-Za-z0-9_-]{43}"`), `"kid": "KEY"`},

@@ -197,10 +197,10 @@ func TestPollAtShutdown(t *testing.T) {
 // TestPollOutlivesTheReadTimeout: the server's read timeout is for slow clients, not for one that waits.
 func TestPollOutlivesTheReadTimeout(t *testing.T) {
 	t.Parallel()
-	const hold = 300 * time.Millisecond
+	const hold = 1500 * time.Millisecond
 	w := newWorld(t, func(w *world) { w.server.Login.Hold = hold })
 	srv := httptest.NewUnstartedServer(w.server.Handler())
-	srv.Config.ReadTimeout = 30 * time.Millisecond
+	srv.Config.ReadTimeout = time.Second
 	srv.Start()
 	defer srv.Close()
 	began := time.Now()

@@ -1,16 +1,10 @@
 package httpapi_test
 
 import (
-	"bytes"
-	"context"
-	"encoding/json"
 	"log/slog"
 	"net/http"
 	"net/url"
 	"path/filepath"
-	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -147,110 +141,6 @@ func projectID(s string) latchkey.ProjectID {
 		panic(err)
 	}
 	return id
-}
-
-// A clock stands still until it is moved.
-type clock struct {
-	mu  sync.Mutex
-	now time.Time
-}
-
-func (c *clock) Now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.now
-}
-
-func (c *clock) move(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.now = c.now.Add(d)
-}
-
-// A spy counts what came to be stored, and can play dead.
-type spy struct {
-	latchkey.Store
-	stored atomic.Int64
-	err    atomic.Pointer[error]
-}
-
-func (s *spy) count(err, verdict error) {
-	if err == nil && verdict == nil {
-		s.stored.Add(1)
-	}
-}
-
-func (s *spy) die(err error) { s.err.Store(&err) }
-
-func (s *spy) dead() error {
-	if err := s.err.Load(); err != nil {
-		return *err
-	}
-	return nil
-}
-
-func (s *spy) StartChallenge(ctx context.Context, a latchkey.Start, now time.Time) (latchkey.Started, error) {
-	if err := s.dead(); err != nil {
-		return latchkey.Started{}, err
-	}
-	out, err := s.Store.StartChallenge(ctx, a, now)
-	s.count(err, nil)
-	return out, err
-}
-
-func (s *spy) CompleteChallenge(ctx context.Context, a latchkey.Attempt, now time.Time) (latchkey.Outcome, error) {
-	out, err := s.Store.CompleteChallenge(ctx, a, now)
-	s.count(err, out.Verdict)
-	return out, err
-}
-
-func (s *spy) RedeemCode(ctx context.Context, a latchkey.Redemption, now time.Time) (latchkey.Redeemed, error) {
-	out, err := s.Store.RedeemCode(ctx, a, now)
-	s.count(err, out.Verdict)
-	return out, err
-}
-
-func (s *spy) RotateGrant(ctx context.Context, a latchkey.Rotation, now time.Time) (latchkey.Rotated, error) {
-	out, err := s.Store.RotateGrant(ctx, a, now)
-	s.count(err, out.Verdict)
-	return out, err
-}
-
-func (s *spy) SetContactPhone(ctx context.Context, id latchkey.UserID, phone latchkey.Address, e latchkey.Event) error {
-	err := s.Store.SetContactPhone(ctx, id, phone, e)
-	s.count(err, nil)
-	return err
-}
-
-func (s *spy) EndSessions(ctx context.Context, id latchkey.UserID, e latchkey.Event) error {
-	err := s.Store.EndSessions(ctx, id, e)
-	s.count(err, nil)
-	return err
-}
-
-func (s *spy) Ping(ctx context.Context) error {
-	if err := s.dead(); err != nil {
-		return err
-	}
-	return s.Store.Ping(ctx)
-}
-
-// A logBuffer is a log that a test can read.
-type logBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *logBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *logBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
 }
 
 // A way is one of the four to sign in.
@@ -400,96 +290,4 @@ func (w *world) alive(token string) bool {
 		r.fails(http.StatusUnauthorized, "010-017")
 	}
 	return r.status == http.StatusOK
-}
-
-// A reply is an answer, read to its end.
-type reply struct {
-	t      *testing.T
-	status int
-	header http.Header
-	body   []byte
-}
-
-func (w *world) get(path string, q url.Values, header ...string) reply {
-	w.t.Helper()
-	return w.send(http.MethodGet, path, q, "", "", header...)
-}
-
-func (w *world) post(path string, q url.Values, b body, header ...string) reply {
-	w.t.Helper()
-	raw, err := json.Marshal(b)
-	w.must(err)
-	return w.send(http.MethodPost, path, q, "application/json", string(raw), header...)
-}
-
-func (w *world) form(f url.Values, header ...string) reply {
-	w.t.Helper()
-	return w.send(http.MethodPost, "/api/oauth2/token", nil, "application/x-www-form-urlencoded", f.Encode(), header...)
-}
-
-// send sends anything. header is pairs.
-func (w *world) send(method, path string, q url.Values, contentType, raw string, header ...string) reply {
-	w.t.Helper()
-	target := "http://127.0.0.1" + path
-	if len(q) > 0 {
-		target += "?" + q.Encode()
-	}
-	r, err := http.NewRequestWithContext(w.t.Context(), method, target, strings.NewReader(raw))
-	w.must(err)
-	if contentType != "" {
-		r.Header.Set("Content-Type", contentType)
-	}
-	for i := 0; i < len(header); i += 2 {
-		r.Header.Set(header[i], header[i+1])
-	}
-	return w.do(r)
-}
-
-func (w *world) do(r *http.Request) reply {
-	w.t.Helper()
-	answer, err := w.http.Do(r)
-	w.must(err)
-	defer func() { _ = answer.Body.Close() }()
-	var b bytes.Buffer
-	if _, err := b.ReadFrom(answer.Body); err != nil {
-		w.t.Fatal(err)
-	}
-	return reply{w.t, answer.StatusCode, answer.Header, b.Bytes()}
-}
-
-// ok wants a 200 and decodes it.
-func (r reply) ok(v any) {
-	r.t.Helper()
-	if r.status != http.StatusOK {
-		r.t.Fatalf("status %d, want 200: %s", r.status, r.body)
-	}
-	if err := json.Unmarshal(r.body, v); err != nil {
-		r.t.Fatalf("%v: %s", err, r.body)
-	}
-}
-
-// is wants a status without a body.
-func (r reply) is(status int) {
-	r.t.Helper()
-	if r.status != status || len(r.body) > 0 {
-		r.t.Fatalf("status %d, want %d and no body: %s", r.status, status, r.body)
-	}
-}
-
-// fails wants an envelope and gives its details.
-func (r reply) fails(status int, code string) map[string]string {
-	r.t.Helper()
-	var e struct {
-		Error struct {
-			Code    string
-			Details map[string]string
-		}
-	}
-	if err := json.Unmarshal(r.body, &e); err != nil {
-		r.t.Fatalf("%v: %s", err, r.body)
-	}
-	if r.status != status || e.Error.Code != code {
-		r.t.Fatalf("status %d with code %q, want %d with %q: %s", r.status, e.Error.Code, status, code, r.body)
-	}
-	return e.Error.Details
 }

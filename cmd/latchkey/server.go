@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/http/pprof"
 	"net/netip"
 	"time"
 
@@ -43,7 +44,7 @@ type house struct {
 	shutdown  time.Duration
 
 	clientIP func(*http.Request) netip.Addr
-	metrics  net.Listener                                      // of /metrics alone; nil: it is on the main address
+	metrics  net.Listener                                      // of /metrics and profiles; nil: /metrics is on the main address
 	dev      func(closing <-chan struct{}) (*pages.Dev, error) // nil outside `latchkey dev`
 }
 
@@ -93,12 +94,22 @@ func newServer(h house) (*server, error) {
 	if h.metrics == nil {
 		mux.Handle("GET /metrics", metrics.Handler())
 	} else {
-		alone := http.NewServeMux()
-		alone.Handle("GET /metrics", metrics.Handler())
-		s.numbers = s.httpServer(alone)
+		s.numbers = s.httpServer(numbersMux(metrics.Handler()))
 	}
 	s.main = s.httpServer(httpapi.SingleSlashes(mux))
 	return s, nil
+}
+
+// numbersMux is what the listener for numbers alone serves: the metrics, and Go's profiles of CPU, heap and goroutines. Of
+// net/http/pprof's pages cmdline is left out: secrets may stand among the flags.
+func numbersMux(metrics http.Handler) *http.ServeMux {
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", metrics)
+	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
+	for _, name := range []string{"heap", "allocs", "goroutine"} {
+		mux.Handle("GET /debug/pprof/"+name, pprof.Handler(name))
+	}
+	return mux
 }
 
 // mux is the map of the ways in.

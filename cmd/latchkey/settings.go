@@ -29,7 +29,7 @@ type settings struct {
 	SMS   []string `setting:"" name:"sms" sep:"none" group:"send" placeholder:"URL" help:"A provider for SMS. Repeatable."`
 
 	LogLevel        string `setting:"" group:"watch" default:"info" placeholder:"LEVEL" help:"debug, info, warn or error. Log lines are JSON on stderr. Default: ${default}."`
-	MetricsListen   string `setting:"" group:"watch" placeholder:"HOST:PORT" help:"Serve /metrics here instead of on the main address. Do that when the main address is open to the world."`
+	MetricsListen   string `setting:"" group:"watch" placeholder:"HOST:PORT" help:"Serve /metrics here, and Go profiles under /debug/pprof/, instead of on the main address. Do that when the main address is open to the world; this one must not be."`
 	ShutdownTimeout string `setting:"" group:"watch" default:"10s" placeholder:"TIME" help:"How long requests and sends may take to end after SIGTERM or Ctrl-C. A second signal ends at once. Default: ${default}."`
 }
 

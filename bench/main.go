@@ -64,6 +64,9 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	if err := measureServer(ctx, o, &r); err != nil {
 		return err
 	}
+	if err := r.Floor.again(ctx, o); err != nil {
+		return fmt.Errorf("floor: %w", err)
+	}
 	r.print(out)
 	if o.JSON == "" {
 		return nil
@@ -77,7 +80,7 @@ func parse(args []string) (options, error) {
 	f.IntVar(&o.Workers, "workers", 32, "people who sign in at the same time")
 	f.DurationVar(&o.For, "for", 20*time.Second, "how long each measurement takes")
 	f.DurationVar(&o.Warmup, "warmup", 2*time.Second, "how long it runs before that, uncounted")
-	f.DurationVar(&o.Floor, "floor", 5*time.Second, "how long the bare server is measured")
+	f.DurationVar(&o.Floor, "floor", 5*time.Second, "how long the bare server is measured, half of it before and half after")
 	f.StringVar(&o.Users, "users", "both", "new, returning or both")
 	f.IntVar(&o.Pool, "pool", 2000, "how many different users return")
 	f.StringVar(&o.Alg, "alg", "HS256", "HS256, RS256, ES256 or EdDSA")

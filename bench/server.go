@@ -77,7 +77,7 @@ func (s *server) start(ctx context.Context, o options, smtp string) error {
 		if s.pprof, err = freePort(); err != nil {
 			return err
 		}
-		args = append(args, "--pprof-listen", s.pprof)
+		args = append(args, "--metrics-listen", s.pprof)
 	}
 	if s.log, err = os.Create(filepath.Join(s.dir, "server.log")); err != nil {
 		return err

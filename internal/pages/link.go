@@ -1,189 +1,148 @@
-// Package webhook is the room for operators who send messages by a service of their own, SMS or mail: each message is
-// a POST of JSON to one URL.
-//
-//	POST /their/path
-//	Content-Type: application/json
-//	Idempotency-Key: 9b2c…                   the same for every try of one message
-//	Latchkey-Timestamp: 1767225600           Unix seconds
-//	Latchkey-Signature: v1=5257a8…           hex of HMAC-SHA-256(secret, timestamp + "." + body)
-//
-//	{"id":"9b2c…","channel":"phone","to":"+4915123456789","from":"Demo","text":"123456 is your Demo code. …",
-//	 "code":"123456","link":"","locale":"en","expires_at":"2026-01-01T00:03:00Z"}
-//
-// A mail has "subject" and "html" as well. "text" is ready to send; "code" and "link" are for those who write their
-// own. Nothing should be sent after "expires_at".
-//
-// The receiver checks, in this order: the timestamp is within five minutes of its clock; the HMAC of the timestamp, a
-// dot and the body as it came, byte for byte, equals the signature, compared in constant time; the id is new to it. It
-// should ignore elements of the comma-separated signature list whose version it does not know. In Go:
-//
-//	mac := hmac.New(sha256.New, secret)
-//	mac.Write([]byte(r.Header.Get("Latchkey-Timestamp") + "."))
-//	mac.Write(body)
-//	given, _ := strings.CutPrefix(r.Header.Get("Latchkey-Signature"), "v1=")
-//	sum, err := hex.DecodeString(given)
-//	ok := err == nil && hmac.Equal(sum, mac.Sum(nil))
-//
-// Any 2xx means taken. 408, 425, 429 and 5xx mean: try again, after Retry-After if given. Any other 4xx means that no
-// try of this message can succeed. Redirects are not followed: the signature is for one URL.
-package webhook
+package pages
 
 import (
-	"bytes"
-	"context"
-	"crypto/hmac"
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
-	"errors"
-	"fmt"
-	"io"
-	"net"
 	"net/http"
 	"net/url"
-	"strconv"
-	"time"
+	"regexp"
 
 	"github.com/latchkey-dev/latchkey"
+	"github.com/latchkey-dev/latchkey/internal/catalog"
 )
 
-// A Config is what an operator says about their service.
-type Config struct {
-	URL     string          // https, or http to loopback
-	Secret  latchkey.Secret // 32 bytes or more
-	Timeout time.Duration   // of one message; 0: 10 s
-	Now     func() time.Time
-}
-
-// minSecret is as long as the key of HMAC-SHA-256 should be (RFC 2104 §3).
-const minSecret = 32
-
-// A Sender is a latchkey.Sender for any channel.
-type Sender struct {
-	cfg    Config
-	client *http.Client
-}
-
-// New checks cfg and gives its Sender.
-// Errors: Invalid, which names the setting.
-func New(cfg Config) (*Sender, error) {
-	if cfg.Timeout == 0 {
-		cfg.Timeout = 10 * time.Second
+// show is GET /l/{token}: who asks, for which address, and one button.
+//
+//	waiting     200  the button
+//	approved    200  the button is pressed already
+//	spent, denied or expired    410
+//	unknown     404
+func (s *Server) show(r *http.Request) (view, error) {
+	token := latchkey.Secret(r.PathValue("token"))
+	c, p, err := s.Login.Page(r.Context(), token)
+	if latchkey.CodeOf(err) == latchkey.NotFound || latchkey.CodeOf(err) == latchkey.ProjectNotFound {
+		return s.unknown(r), nil
 	}
-	u, err := url.Parse(cfg.URL)
+	if err != nil {
+		return view{}, err
+	}
+	say := s.speak(r, c, p)
 	switch {
-	case err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http":
-		return nil, latchkey.BadField("url", "not an https URL")
-	case u.Scheme == "http" && !loopback(u.Hostname()):
-		return nil, latchkey.BadField("url", "codes are not sent unencrypted to another machine: use https")
-	case len(cfg.Secret) < minSecret:
-		return nil, latchkey.BadField("secret", "the secret has 32 bytes or more")
-	case cfg.Timeout < 0:
-		return nil, latchkey.BadField("timeout", "a timeout is positive")
-	case cfg.Now == nil:
-		return nil, errors.New("webhook: no clock")
+	case !c.Live(s.Now()):
+		return say.gone(), nil
+	case c.State == latchkey.Approved:
+		return say.done(), nil
 	}
-	return &Sender{cfg: cfg, client: &http.Client{
-		Transport:     &http.Transport{Proxy: http.ProxyFromEnvironment, MaxIdleConnsPerHost: 16, IdleConnTimeout: time.Minute, ForceAttemptHTTP2: true},
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}}, nil
+	v := say.page("ask", http.StatusOK, "page.ask_title", "page.ask", "page.ask_where")
+	v.Button, v.Note = say.text("page.approve"), say.text("page.not_you")
+	v.FormTo = formTarget(c.LinkURL)
+	return v, nil
 }
 
-// Name implements latchkey.Sender.
-func (s *Sender) Name() string { return "webhook" }
-
-// Close implements latchkey.Sender.
-func (s *Sender) Close() error {
-	s.client.CloseIdleConnections()
-	return nil
-}
-
-// A body is what is posted.
-type body struct {
-	ID      string           `json:"id"`
-	Channel latchkey.Channel `json:"channel"`
-	To      string           `json:"to"`
-	From    string           `json:"from"`
-	Subject string           `json:"subject,omitempty"`
-	Text    string           `json:"text"`
-	HTML    string           `json:"html,omitempty"`
-	Code    string           `json:"code"`
-	Link    string           `json:"link"`
-	Locale  string           `json:"locale"`
-	Expires time.Time        `json:"expires_at"`
-}
-
-// Send implements latchkey.Sender.
-func (s *Sender) Send(ctx context.Context, e latchkey.Envelope) error {
-	ctx, cancel := context.WithTimeout(ctx, s.cfg.Timeout)
-	defer cancel()
-	b, err := json.Marshal(body{
-		ID: e.ID, Channel: e.To.Channel(), To: e.To.Value(), From: e.From, Subject: e.Subject, Text: e.Text, HTML: e.HTML,
-		Code: e.Code.Reveal(), Link: e.Link.Reveal(), Locale: e.Locale, Expires: e.Dies.UTC(),
-	})
+// approve is POST /l/{token}: the press of the button. Only the page itself may press it; a page of somebody else's
+// that knows the link may not.
+func (s *Server) approve(r *http.Request) (view, error) {
+	if !s.sameOrigin(r) {
+		v := s.plain(r).page("stop", http.StatusForbidden, "page.foreign_title", "page.foreign")
+		return v, nil
+	}
+	token := latchkey.Secret(r.PathValue("token"))
+	c, err := s.Login.Approve(r.Context(), token, s.origin(r))
+	if latchkey.CodeOf(err) == latchkey.NotFound {
+		return s.show(r) // says what became of the link
+	}
 	if err != nil {
-		return unavailable("message not written", nil, 0)
+		return view{}, err
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.cfg.URL, bytes.NewReader(b))
+	if c.LinkURL != "" {
+		return view{Status: http.StatusSeeOther, Goto: c.LinkURL}, nil // 303: the next request is a GET (RFC 9700 §4.12)
+	}
+	_, p, err := s.Login.Page(r.Context(), token)
 	if err != nil {
-		return unavailable("request not made", nil, 0)
+		return view{}, err
 	}
-	stamp := strconv.FormatInt(s.cfg.Now().Unix(), 10)
-	req.Header.Set("Content-Type", "application/json")
-	req.Header.Set("Idempotency-Key", e.ID)
-	req.Header.Set("Latchkey-Timestamp", stamp)
-	req.Header.Set("Latchkey-Signature", "v1="+sign(s.cfg.Secret, stamp, b))
-	resp, err := s.client.Do(req)
-	if err != nil {
-		return unavailable("not reached", bare(err), 0)
+	return s.speak(r, c, p).done(), nil
+}
+
+// sameOrigin reports whether the request comes from a page of this server: by Sec-Fetch-Site, which no page can forge,
+// or, in browsers from before 2023 that do not send it, by Origin.
+func (s *Server) sameOrigin(r *http.Request) bool {
+	if site := r.Header.Get("Sec-Fetch-Site"); site != "" {
+		return site == "same-origin"
 	}
-	defer func() { _ = resp.Body.Close() }()
-	_, _ = io.CopyN(io.Discard, resp.Body, 4<<10) // so that the connection can be used again
-	return verdict(resp)
+	return r.Header.Get("Origin") == s.PublicURL
 }
 
-// sign is the signature of the package's documentation.
-func sign(secret latchkey.Secret, stamp string, body []byte) string {
-	mac := hmac.New(sha256.New, []byte(secret))
-	mac.Write([]byte(stamp + "."))
-	mac.Write(body)
-	return hex.EncodeToString(mac.Sum(nil))
-}
+// plainSource is what may stand in a Content-Security-Policy without saying more than a place.
+var plainSource = regexp.MustCompile(`^[a-z][a-z0-9+.-]*:(//[A-Za-z0-9.:\[\]-]+)?$`)
 
-// verdict reads the status, and nothing else, of an answer.
-func verdict(resp *http.Response) error {
-	cause := fmt.Errorf("the webhook answered %d", resp.StatusCode)
-	switch c := resp.StatusCode; {
-	case c >= 200 && c < 300:
-		return nil
-	case c == http.StatusRequestTimeout, c == http.StatusTooEarly, c == http.StatusTooManyRequests, c < 400, c >= 500:
-		return unavailable("not taken now", cause, retryAfter(resp))
+// formTarget is the origin of a link URL, or the scheme of an app's, as a source expression.
+func formTarget(link string) string {
+	u, err := url.Parse(link)
+	if err != nil || u.Scheme == "" {
+		return ""
 	}
-	return &latchkey.Error{Code: latchkey.Undeliverable, Message: "the webhook refused the message", Err: cause}
-}
-
-func retryAfter(resp *http.Response) time.Duration {
-	n, err := strconv.Atoi(resp.Header.Get("Retry-After"))
-	if err != nil || n < 0 || n > 3600 {
-		return 0
+	source := u.Scheme + ":"
+	if u.Scheme == "https" || u.Scheme == "http" {
+		source += "//" + u.Host
 	}
-	return time.Duration(n) * time.Second
-}
-
-// bare takes the URL, which may hold a key of the operator's, out of an error.
-func bare(err error) error {
-	var u *url.Error
-	if errors.As(err, &u) {
-		return u.Err
+	if !plainSource.MatchString(source) {
+		return ""
 	}
-	return err
+	return source
 }
 
-func loopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
+// A speaker has the words for one visitor: the language of the challenge, the game's name, the masked address.
+type speaker struct {
+	catalog *catalog.Catalog
+	locale  string
+	game    string
+	address string
 }
 
-func unavailable(what string, cause error, after time.Duration) error {
-	return &latchkey.Error{Code: latchkey.Unavailable, Message: "webhook: " + what, Err: cause, RetryAfter: after}
+func (s *Server) speak(r *http.Request, c latchkey.Challenge, p latchkey.Project) speaker {
+	return speaker{
+		catalog: s.Catalog, game: p.Name, address: c.To.String(),
+		locale: s.Catalog.Match(c.Ask.Locale, p.DefaultLocale, r.Header.Get("Accept-Language")),
+	}
+}
+
+// plain speaks before it is known of what.
+func (s *Server) plain(r *http.Request) speaker {
+	return speaker{catalog: s.Catalog, locale: s.Catalog.Match("", "", r.Header.Get("Accept-Language"))}
+}
+
+func (s speaker) text(key string) string {
+	return s.catalog.Text(s.locale, key, "game", s.game, "address", s.address)
+}
+
+func (s speaker) page(kind string, status int, title string, texts ...string) view {
+	spoken := s.catalog.Spoken(s.locale)
+	v := view{
+		Status: status, Kind: kind, Title: s.text(title),
+		Lang: catalog.BCP47(spoken), Dir: s.catalog.Dir(spoken),
+	}
+	for _, key := range texts {
+		v.Texts = append(v.Texts, s.text(key))
+	}
+	return v
+}
+
+func (s speaker) done() view {
+	return s.page("done", http.StatusOK, "page.done_title", "page.done", "page.close")
+}
+
+func (s speaker) gone() view {
+	return s.page("stop", http.StatusGone, "page.gone_title", "page.gone", "page.new_code")
+}
+
+func (s *Server) unknown(r *http.Request) view {
+	return s.plain(r).page("stop", http.StatusNotFound, "page.unknown_title", "page.unknown", "page.new_code")
+}
+
+// trouble is the page of a failure, which says nothing of its cause.
+func (s *Server) trouble(r *http.Request, err error) view {
+	status := http.StatusInternalServerError
+	if latchkey.CodeOf(err) == latchkey.Unavailable {
+		status = http.StatusServiceUnavailable
+	}
+	return s.plain(r).page("stop", status, "page.trouble_title", "page.trouble")
 }

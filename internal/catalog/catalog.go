@@ -240,8 +240,11 @@ func (t text) fill(args []string) string {
 		return t[0]
 	}
 	n := 0
-	for _, s := range slices.Concat(t, args) {
-		n += len(s)
+	for _, part := range t {
+		n += len(part)
+	}
+	for _, v := range args {
+		n += len(v)
 	}
 	var b strings.Builder
 	b.Grow(n)

@@ -196,6 +196,21 @@ func TestAnswers(t *testing.T) {
 	}
 }
 
+// TestErrorsKeepTheAccount: neither the account nor its token is in an error.
+func TestErrorsKeepTheAccount(t *testing.T) {
+	t.Parallel()
+	x := serve(t)
+	_ = x.srv.Listener.Close()
+	s, err := New(x.config())
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = s.Send(t.Context(), sendertest.Envelope(phone("+4915123456789"), 1))
+	if err == nil || strings.Contains(err.Error(), sid) || strings.Contains(err.Error(), token) {
+		t.Errorf("the error shows the account: %v", err)
+	}
+}
+
 func TestMessagingService(t *testing.T) {
 	t.Parallel()
 	x := serve(t)

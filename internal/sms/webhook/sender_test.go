@@ -223,6 +223,22 @@ func TestAnswers(t *testing.T) {
 	}
 }
 
+// TestErrorsKeepTheURL: the path or query of an operator's URL may hold a key.
+func TestErrorsKeepTheURL(t *testing.T) {
+	t.Parallel()
+	x := serve(t)
+	url := x.srv.URL
+	_ = x.srv.Listener.Close()
+	s, err := New(Config{URL: url + "/in?key=operators-key", Secret: secret, Now: func() time.Time { return noon }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = s.Send(t.Context(), sendertest.Envelope(phone("+4915123456789"), 1))
+	if err == nil || strings.Contains(err.Error(), "operators-key") {
+		t.Errorf("the error shows the URL: %v", err)
+	}
+}
+
 func TestConfig(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {

@@ -1,6 +1,8 @@
 package latchkey_test
 
 import (
+	"crypto/sha256"
+	"encoding/base64"
 	"errors"
 	"strings"
 	"testing"
@@ -80,6 +82,17 @@ func TestRedemptionVerdicts(t *testing.T) {
 		if c.ok && (out.Code.Grant != r.NewGrant || out.Grant.ID != r.NewGrant || out.Event.Grant != r.NewGrant) {
 			t.Errorf("%s: code %v, grant %v, want %v", name, out.Code.Grant, out.Grant.ID, r.NewGrant)
 		}
+	}
+}
+
+// A verifier that could be guessed is refused even if its challenge fits.
+func TestRFC7636_ShortVerifierIsRefused(t *testing.T) {
+	t.Parallel()
+	c, r := code(), redemption()
+	sum := sha256.Sum256([]byte("abc"))
+	c.CodeChallenge, r.Verifier = base64.RawURLEncoding.EncodeToString(sum[:]), "abc"
+	if out := r.Judge(c, annUser(), noon); !errors.Is(out.Verdict, latchkey.BadGrant) {
+		t.Errorf("verdict %v", out.Verdict)
 	}
 }
 

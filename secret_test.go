@@ -220,7 +220,11 @@ func TestASVS_7_2_3_LinkTokenHas128Bits(t *testing.T) {
 	token, ok := s.LinkToken(latchkey.ChallengeID{Handle: handleUnder(s, 1)}, project, ann)
 	b, err := base64.RawURLEncoding.Strict().DecodeString(token.Reveal())
 	if !ok || err != nil || len(b) != 16 {
-		t.Errorf("link token of %d bytes, %v, %v", len(b), ok, err)
+		t.Fatalf("link token of %d bytes, %v, %v", len(b), ok, err)
+	}
+	code, _ := s.Code(latchkey.ChallengeID{Handle: handleUnder(s, 1)}, project, ann, 10)
+	if fmt.Sprintf("%010d", binary.BigEndian.Uint64(b)%1e10) == code.Reveal() {
+		t.Error("the link gives the code away: both are cut from one MAC")
 	}
 }
 

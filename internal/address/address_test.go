@@ -103,7 +103,7 @@ func TestParseEmailRefuses(t *testing.T) {
 		"DEL":                            "a\x7f@example.com",
 		"invalid UTF-8":                  "a\xff@example.com",
 		"invalid UTF-8 in the domain":    "a@ex\xffample.com",
-		"replacement character":        "a@ex\uFFFDample.com",
+		"replacement character":          "a@ex\uFFFDample.com",
 		"local part of 65":               strings.Repeat("l", 65) + "@example.com",
 		"label of 64":                    "a@" + strings.Repeat("x", 64) + ".example",
 		"255 bytes":                      "aa@" + strings.Repeat("x", 60) + "." + long + "." + long + "." + long,

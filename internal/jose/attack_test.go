@@ -98,7 +98,10 @@ func TestRFC8725_HeadersThatAreNotOurs(t *testing.T) {
 	if _, err := s.Verify(t.Context(), latchkey.Keys{k}, latchkey.Secret(hs256(key, `{"alg":"HS256","typ":"JWT"}`, body))); err != nil {
 		t.Fatalf("the control token is refused, so the others prove nothing: %v", err)
 	}
-	tokens := map[string]string{"a body that is no JSON": hs256(key, `{"alg":"HS256","typ":"JWT"}`, "x")}
+	tokens := map[string]string{
+		"a body that is no JSON": hs256(key, `{"alg":"HS256","typ":"JWT"}`, "x"),
+		"signed, over 8 KiB":     hs256(key, `{"alg":"HS256","typ":"JWT"}`, `{"iss":"`+strings.Repeat("x", 8<<10)+`"}`),
+	}
 	for _, h := range []string{
 		`{"alg":"HS256","crit":["exp"],"exp":1,"typ":"JWT"}`,
 		`{"alg":"HS256","b64":false,"crit":["b64"],"typ":"JWT"}`,
@@ -221,7 +224,8 @@ func TestES256SignatureForm(t *testing.T) {
 	tokens := map[string]string{}
 	for name, forged := range map[string][]byte{
 		"zeros": make([]byte, 64), "no bytes": {}, "63 bytes": sig[:63], "65 bytes": append(sig[:64:64], 0),
-		"DER": append([]byte{0x30, 0x44, 2, 32}, sig...), "padded halves": append(append(make([]byte, 1), sig[:32]...), append(make([]byte, 1), sig[32:]...)...),
+		"s with a zero before it": append(append(sig[:32:32], 0), sig[32:]...),
+		"DER":                     append([]byte{0x30, 0x44, 2, 32}, sig...), "padded halves": append(append(make([]byte, 1), sig[:32]...), append(make([]byte, 1), sig[32:]...)...),
 	} {
 		tokens[name] = token[:last] + base64.RawURLEncoding.EncodeToString(forged)
 	}

@@ -199,6 +199,7 @@ func TestRFC8725_3_1_KeyIsPinnedToItsAlgorithm(t *testing.T) {
 	s := jose.New(secrets(t, 1))
 	for _, real := range latchkey.Algorithms() {
 		k := generate(t, s, real)
+		sign(t, s, k, claims()) // from now on it is in the cache, as what it is
 		for _, claimed := range latchkey.Algorithms() {
 			if claimed == real {
 				continue

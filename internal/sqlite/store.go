@@ -84,8 +84,9 @@ func open(ctx context.Context, path string, lock *fileLock) (_ *Store, err error
 			return nil, err
 		}
 	}
-	// The writer's checkpoints are the checkpointer's work. Its cache holds the upper levels of every tree.
-	if err := conns[0].pragmas("wal_autocheckpoint=0", "cache_size=-16384"); err != nil {
+	// The writer's checkpoints are the checkpointer's work. Its cache holds the upper levels of every tree: 8 MiB cost no
+	// more CPU per login than 16, and a server under load stays below 64 MiB with them.
+	if err := conns[0].pragmas("wal_autocheckpoint=0", "cache_size=-8192"); err != nil {
 		return nil, err
 	}
 	conns[1].SetBusyTimeout(restartWait)

@@ -93,6 +93,15 @@ func TestContentTypes(t *testing.T) {
 	}
 }
 
+// TestRFC8259_8_1_UTF8: a body that is not UTF-8 is refused before anything in it is believed.
+func TestRFC8259_8_1_UTF8(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	const raw = "{\"email\":\"a@example.test\",\"operation_id\":\"\xff\"}"
+	w.send("POST", "/api/login/email/request", jwtEmail.query(w), "", raw).fails(422, "002-027")
+	w.send("POST", "/api/oauth2/login/email/request", oauthEmail.query(w), "", raw).fails(400, "0")
+}
+
 // TestBodySize: 64 KiB are read and not a byte more, whether or not the length was announced.
 func TestBodySize(t *testing.T) {
 	t.Parallel()

@@ -142,7 +142,6 @@ func (s *Server) serve(route string, e endpoint) http.Handler {
 		h.Set("X-Request-Id", w.id)
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("Cache-Control", "no-store")
-		s.allowOrigin(h, r)
 		err := s.dispatch(w, r, e, methods)
 		if err != nil {
 			s.fail(w, r, err)
@@ -155,13 +154,15 @@ func (s *Server) serve(route string, e endpoint) http.Handler {
 	})
 }
 
-// dispatch finds the handler for the method and calls it. A panic in it becomes an Internal error with its stack.
+// dispatch says which pages may read the answer, finds the handler for the method and calls it. A panic becomes an
+// Internal error with its stack.
 func (s *Server) dispatch(w *response, r *http.Request, e endpoint, methods string) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = panicked(p)
 		}
 	}()
+	s.allowOrigin(w.Header(), r)
 	method := r.Method
 	if method == http.MethodHead {
 		method = http.MethodGet
@@ -201,9 +202,6 @@ func (w *response) Write(b []byte) (int, error) {
 	}
 	return w.ResponseWriter.Write(b)
 }
-
-// Unwrap is for http.ResponseController.
-func (w *response) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 // origin says where r came from. A user agent is cut at 512 bytes: it is shown and stored.
 func (s *Server) origin(r *http.Request) latchkey.Origin {

@@ -2,7 +2,6 @@ package httpapi
 
 import (
 	"net/http"
-	"time"
 
 	"github.com/latchkey-dev/latchkey"
 	"github.com/latchkey-dev/latchkey/internal/address"
@@ -26,9 +25,6 @@ func (s *Server) waitForLink(w http.ResponseWriter, r *http.Request) error {
 	req.Project, _ = latchkey.ParseProjectID(q.values.Get("projectId"))
 	req.To, _ = address.Parse(q.values.Get("login"))
 	req.Operation = q.values.Get("operation_id")
-
-	// The server's read timeout would end the request's context while the poll waits: it has been read already.
-	_ = http.NewResponseController(w).SetReadDeadline(time.Time{}) // where it cannot be set, there is none
 	if s.Holding != nil {
 		s.Holding(+1)
 		defer s.Holding(-1)

@@ -220,7 +220,7 @@ func TestStoreDown(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.get("/readyz", nil).ok2()
-	w.store.die(&latchkey.Error{Code: latchkey.Unavailable, Err: errors.New("disk on fire"), RetryAfter: 1500 * time.Millisecond})
+	w.store.die(&latchkey.Error{Code: latchkey.Unavailable, Message: "a fire drill", Field: "fire", Err: errors.New("disk on fire"), RetryAfter: 1500 * time.Millisecond})
 	for name, r := range map[string]reply{
 		"start":  w.post("/api/login/email/request", jwtEmail.query(w), body{"email": jwtEmail.address}, "X-Request-Id", "find-me"),
 		"readyz": w.get("/readyz", nil),

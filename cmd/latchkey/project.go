@@ -249,10 +249,8 @@ func findProject(ctx context.Context, s latchkey.Store, id string) (latchkey.Pro
 
 // refused is an error of a rule, as a mistake in the flags: the wire's name of a setting becomes the flag's.
 func refused(err error) error {
-	var e *latchkey.Error
-	if !errors.As(err, &e) {
-		return err
-	}
+	e := &latchkey.Error{Code: latchkey.CodeOf(err)}
+	errors.As(err, &e)
 	switch e.Code {
 	case latchkey.Invalid:
 		field := map[string]string{
@@ -264,10 +262,10 @@ func refused(err error) error {
 		}[e.Field]
 		return wrongUsage("%s%s", field, e.Message)
 	case latchkey.Conflict:
-		if e.Message == "" {
-			return errors.New("this id is taken: leave it out to get a new one")
+		if e.Message != "" {
+			return errors.New(e.Message)
 		}
-		return errors.New(e.Message)
+		return errors.New("this id is taken: leave it out to get a new one")
 	}
 	return err
 }

@@ -63,6 +63,9 @@ func execute(ctx context.Context, args []string, w world) error {
 		kong.ValueFormatter(withVariable), kong.ExplicitGroups(groups), kong.Resolvers(origins),
 		kong.Bind(origins), kong.BindTo(ctx, (*context.Context)(nil)),
 	)
+	if err == nil {
+		err = origins.learn(parser.Model)
+	}
 	if err != nil {
 		return err
 	}

@@ -84,8 +84,11 @@ type origins struct {
 	problems []problem
 }
 
-// Validate implements kong.Resolver: it learns which settings there are.
-func (o *origins) Validate(a *kong.Application) error {
+// Validate implements kong.Resolver. It is called too late to be of use.
+func (o *origins) Validate(*kong.Application) error { return nil }
+
+// learn notes which settings there are, of all commands: one file serves them all.
+func (o *origins) learn(a *kong.Application) error {
 	return kong.Visit(a, func(node kong.Visitable, next kong.Next) error {
 		if f, ok := node.(*kong.Flag); ok && f.Tag.Has(settingTag) && !slices.Contains(o.known, f.Name) {
 			o.known = append(o.known, f.Name)

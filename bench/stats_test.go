@@ -86,11 +86,14 @@ Showing nodes accounting for 9s, 90% of 10s total
      2.50s 25.00% 25.00%      8.10s 81.00%  runtime.goexit
      1.20s 12.00% 37.00%      1.30s 13.00%  syscall.Syscall
          0     0% 37.00%      5.00s 50.00%  net/http.(*conn).serve (inline)
+     0.10s  1.00% 38.00%      3.00s 30.00%  github.com/latchkey-dev/latchkey/internal/smtp.(*Sender).Send
+         0     0% 38.00%      3.00s 30.00%  github.com/latchkey-dev/latchkey/internal/sqlite.write[go.shape.struct {}]
+     0.50s  5.00% 43.00%      1.00s 10.00%  runtime.mallocgc
 `
-	if got := parseTop(out, false); len(got) != 3 || got[1] != (cost{"syscall.Syscall", 12, 13}) {
+	if got := parseTop(out, false); len(got) != 6 || got[1] != (cost{"syscall.Syscall", 12, 13}) {
 		t.Errorf("by own time: %+v", got)
 	}
-	if got := parseTop(out, true); len(got) != 2 || got[1] != (cost{"net/http.(*conn).serve (inline)", 0, 50}) {
+	if got := parseTop(out, true); len(got) != 2 || got[0] != (cost{"internal/smtp.(*Sender).Send", 1, 30}) {
 		t.Errorf("cumulative: %+v", got)
 	}
 }

@@ -153,10 +153,11 @@ func (w *worker) finish(end string, x *sample) error {
 		return fmt.Errorf("confirm: the login ended at %s, not at %s", end, w.load.callback)
 	}
 	if !w.load.oauth2 {
-		w.token, ok = strings.CutPrefix(query, "token=")
-		if w.token, _, _ = strings.Cut(w.token, "&"); !ok || strings.Count(w.token, ".") != 2 {
+		token, ok := strings.CutPrefix(query, "token=")
+		if token, _, _ = strings.Cut(token, "&"); !ok || strings.Count(token, ".") != 2 {
 			return errors.New("confirm: the login ended without a token")
 		}
+		w.token = token
 		return nil
 	}
 	q, err := url.ParseQuery(query)

@@ -22,7 +22,7 @@ type cost struct {
 }
 
 // topCosts is how many entries the report shows in the order of own time, and then in that of cumulative time.
-const topCosts = 20
+const topCosts = 12
 
 // profile takes a CPU profile of the server for d. The profile itself stays in the bench's folder, for go tool pprof.
 func (s *server) profile(ctx context.Context, d time.Duration) ([]cost, error) {

@@ -28,7 +28,7 @@ func startResends(w *world) {
 	w.now = w.now.Add(time.Minute)
 	again := w.Start(w.Nouns.Challenge(w.project.ID, to, w.now))
 	again.Again, again.AgainHash = first.ID, latchkey.HashSecret("link of the first")
-	again.Fresh.Link = true
+	again.Fresh.Link, again.Fresh.LinkURL = true, "https://game.example.com/elsewhere"
 	out, err := w.StartChallenge(w.ctx(), again, w.now)
 	w.must(err)
 	if !out.Resent || out.Challenge.ID != first.ID {

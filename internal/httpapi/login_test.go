@@ -256,6 +256,53 @@ func TestPayloadNonceAndScope(t *testing.T) {
 	}
 }
 
+// TestConfirmRules is what the complete calls ask of their query and body.
+func TestConfirmRules(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	jwt, oauth := url.Values{"projectId": {w.project.String()}}, url.Values{"client_id": {publicID}}
+	full := func(a way, change ...any) body {
+		b := body{a.member: a.address, "code": "123456", "operation_id": strings.Repeat("A", 32)}
+		for i := 0; i < len(change); i += 2 {
+			b[change[i].(string)] = change[i+1]
+		}
+		return b
+	}
+	for name, tt := range map[string]struct {
+		way    way
+		query  url.Values
+		body   body
+		status int
+		code   string
+		field  string
+	}{
+		"no project":                    {jwtEmail, nil, full(jwtEmail), 422, "002-028", "projectId"},
+		"unknown project":               {jwtEmail, url.Values{"projectId": {"00000000-0000-4000-8000-00000000ffff"}}, full(jwtEmail), 404, "003-019", ""},
+		"no client":                     {oauthEmail, nil, full(oauthEmail), 422, "002-028", "client_id"},
+		"unknown client":                {oauthEmail, url.Values{"client_id": {"99"}}, full(oauthEmail), 400, "010-019", ""},
+		"no code":                       {jwtEmail, jwt, full(jwtEmail, "code", ""), 422, "002-028", "code"},
+		"no code, OAuth":                {oauthEmail, oauth, full(oauthEmail, "code", nil), 400, "0", "code"},
+		"code of a wrong type":          {jwtEmail, jwt, full(jwtEmail, "code", 123456), 422, "002-027", "code"},
+		"wrong type, OAuth":             {oauthEmail, oauth, full(oauthEmail, "code", 123456), 400, "0", "code"},
+		"code with a NUL":               {jwtEmail, jwt, full(jwtEmail, "code", "123\x00456"), 422, "002-027", "code"},
+		"operation with a NUL":          {oauthEmail, oauth, full(oauthEmail, "operation_id", "\x00"), 422, "002-027", "operation_id"},
+		"code of blanks":                {jwtEmail, jwt, full(jwtEmail, "code", "      "), 401, "003-039", ""},
+		"code of another length":        {jwtEmail, jwt, full(jwtEmail, "code", "12345678"), 401, "003-039", ""},
+		"no operation":                  {jwtEmail, jwt, full(jwtEmail, "operation_id", nil), 422, "002-028", "operation_id"},
+		"no operation, OAuth":           {oauthPhone, oauth, full(oauthPhone, "operation_id", ""), 400, "0", "operation_id"},
+		"no email":                      {jwtEmail, jwt, full(jwtEmail, "email", ""), 422, "002-028", "email"},
+		"not an email":                  {oauthEmail, oauth, full(oauthEmail, "email", "x"), 422, "002-027", "email"},
+		"not a phone":                   {oauthPhone, oauth, full(oauthPhone, "phone_number", "x"), 422, "002-056", "phone_number"},
+		"a client that signs no-one in": {oauthEmail, url.Values{"client_id": {serverID}}, full(oauthEmail), 401, "003-039", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := w.post(tt.way.path+"/confirm", tt.query, tt.body).fails(tt.status, tt.code)["field"]; got != tt.field {
+				t.Errorf("details name the field %q, want %q", got, tt.field)
+			}
+		})
+	}
+}
+
 // TestLoginURLOnTheWire: contract.md §3, byte for byte.
 func TestLoginURLOnTheWire(t *testing.T) {
 	t.Parallel()

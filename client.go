@@ -33,8 +33,8 @@ func (c Client) Validate() error {
 		return BadField("project", "a client belongs to a project")
 	case c.ID < 0:
 		return BadField("id", "a client id is a positive integer")
-	case c.Name == "" || len(c.Name) > 100:
-		return BadField("name", "the name has 1 to 100 bytes")
+	case c.Name == "" || len(c.Name) > 100 || !printable(c.Name):
+		return BadField("name", "the name has 1 to 100 bytes, on one line")
 	case c.Kind != PublicClient && c.Kind != ConfidentialClient && c.Kind != ServerClient:
 		return BadField("kind", "the kind is public, confidential or server")
 	case (c.Kind == PublicClient) != c.SecretHash.IsZero():

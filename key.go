@@ -30,7 +30,7 @@ type Key struct {
 	Project   ProjectID
 	Algorithm Algorithm
 	State     KeyState
-	Sealed    []byte    // the private part, sealed under the master secret with ID as context
+	Sealed    []byte    // the private part, sealed under the master secret; bound to ID, Project and Algorithm
 	Public    []byte    // the public part, PKIX DER; nil for HS256, whose only part is private
 	Created   time.Time // UTC
 	Activated time.Time // UTC; zero while Next

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 )
 
 // A ProjectID names a Project. The zero value names none.
@@ -81,8 +83,10 @@ func (p Project) Validate() error {
 	switch {
 	case p.ID.IsZero():
 		return BadField("id", "a project needs an id")
-	case strings.TrimSpace(p.Name) == "" || len(p.Name) > 100:
-		return BadField("name", "the name has 1 to 100 bytes")
+	case strings.TrimSpace(p.Name) == "" || len(p.Name) > 100 || !printable(p.Name):
+		return BadField("name", "the name has 1 to 100 bytes, on one line")
+	case len(p.DefaultLocale) > 35 || !printable(p.DefaultLocale):
+		return BadField("default_locale", "a locale is a tag such as de or zh_CN")
 	case p.Codes.Digits < MinDigits || p.Codes.Digits > MaxDigits:
 		return BadField("codes.digits", "a code has 6 to 10 digits")
 	case p.Codes.Life < 30*time.Second || p.Codes.Life > MaxCodeLife:
@@ -205,6 +209,11 @@ func ValidateRedirect(field, raw string) error {
 		return bad("this scheme is never a place to go")
 	}
 	return nil
+}
+
+// printable reports UTF-8 without control characters: text that stays on its line, in a header and in a token.
+func printable(s string) bool {
+	return utf8.ValidString(s) && !strings.ContainsFunc(s, unicode.IsControl)
 }
 
 func validOrigin(o string) bool {

@@ -28,6 +28,9 @@ func (s Start) Judge(old Challenge, g Guesses, now time.Time) Started {
 		kind, hash = ChallengeResent, s.AgainHash
 	}
 	c := &out.Challenge
+	if s.Fresh.Link {
+		c.LinkURL = s.Fresh.LinkURL // a resend may ask for the link that the first call did not
+	}
 	c.Link = c.Link || s.Fresh.Link || g.LinkFirst()
 	c.LinkHash = Hash{}
 	if c.Link {

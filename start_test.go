@@ -22,7 +22,7 @@ func TestStartJudge(t *testing.T) {
 	linked.Link, linked.LinkHash = true, latchkey.HashSecret("again")
 	many := latchkey.Guesses{Total: 100}
 	withLink := start()
-	withLink.Fresh.Link = true
+	withLink.Fresh.Link, withLink.Fresh.LinkURL = true, "app://back"
 	for name, c := range map[string]struct {
 		start  latchkey.Start
 		old    latchkey.Challenge
@@ -56,6 +56,9 @@ func TestStartJudge(t *testing.T) {
 		}
 		if out.Challenge.Link != c.link || out.Challenge.LinkHash != hash {
 			t.Errorf("%s: link %v, found by the hash of %q: %v", name, out.Challenge.Link, c.hash, out.Challenge.LinkHash == hash)
+		}
+		if c.start.Fresh.Link && out.Challenge.LinkURL != "app://back" {
+			t.Errorf("%s: the link leads to %q, asked for app://back", name, out.Challenge.LinkURL)
 		}
 		m := out.Message
 		if m.Challenge != id || m.Resend != out.Challenge.Resends || m.To != ann || m.Project != project || m.Digits != 6 || m.Link != c.link ||

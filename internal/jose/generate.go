@@ -17,7 +17,7 @@ import (
 	"github.com/latchkey-dev/latchkey"
 )
 
-// Generate makes a key in the given state, its private part sealed with its id as context. The id is the key's RFC
+// Generate makes a key in the given state, its private part sealed (sealContext). The id is the key's RFC
 // 7638 thumbprint, or 128 random bits for HS256, which has no part that may be shown.
 //
 // An HS256 secret is text: 32 random bytes in base64url, and the HMAC key is the 43 ASCII characters themselves, not
@@ -38,8 +38,14 @@ func (s *Signer) Generate(
 	if err != nil {
 		return latchkey.Key{}, err
 	}
-	k.Sealed = s.secrets.Seal(plain, []byte(k.ID), [12]byte(random(12)))
+	k.Sealed = s.secrets.Seal(plain, sealContext(k), [12]byte(random(12)))
 	return k, nil
+}
+
+// sealContext binds a sealed key to everything that it is for: a row that was moved to another project, or given another
+// algorithm, does not open.
+func sealContext(k latchkey.Key) []byte {
+	return []byte(string(k.ID) + "\x00" + k.Project.String() + "\x00" + string(k.Algorithm))
 }
 
 // Reveal gives the text of an HS256 key's secret, for `latchkey key list --reveal`: see Generate.

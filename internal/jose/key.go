@@ -27,6 +27,7 @@ const secretText = 43
 // concurrent use.
 type openKey struct {
 	algorithm latchkey.Algorithm
+	project   latchkey.ProjectID
 	sealed    []byte // what it was opened from
 	header    string // of its tokens, base64url
 	macs      *sync.Pool
@@ -37,7 +38,7 @@ type openKey struct {
 // newOpenKey makes k's openKey of its private part: the secret's text for HS256, PKCS #8 DER for the others. The
 // type of the key must be the algorithm's: an algorithm is pinned to its key (RFC 8725 §3.1).
 func newOpenKey(k latchkey.Key, plain []byte) (*openKey, error) {
-	key := &openKey{algorithm: k.Algorithm, sealed: k.Sealed, header: header(k)}
+	key := &openKey{algorithm: k.Algorithm, project: k.Project, sealed: k.Sealed, header: header(k)}
 	if k.Algorithm == latchkey.HS256 {
 		if len(plain) != secretText {
 			return nil, errors.New("not an HS256 secret")

@@ -123,10 +123,10 @@ func (s *Signer) open(k latchkey.Key) (*openKey, error) {
 	s.mu.RLock()
 	key := s.opened[k.ID]
 	s.mu.RUnlock()
-	if key != nil && key.algorithm == k.Algorithm && bytes.Equal(key.sealed, k.Sealed) {
+	if key != nil && key.algorithm == k.Algorithm && key.project == k.Project && bytes.Equal(key.sealed, k.Sealed) {
 		return key, nil
 	}
-	plain, err := s.secrets.Open(k.Sealed, []byte(k.ID))
+	plain, err := s.secrets.Open(k.Sealed, sealContext(k))
 	if err != nil {
 		return nil, internal("signing key "+string(k.ID)+" cannot be opened", err)
 	}

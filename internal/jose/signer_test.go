@@ -284,3 +284,22 @@ func TestConcurrentUse(t *testing.T) {
 	}
 	wg.Wait()
 }
+
+// TestSealedKeyIsBoundToItsRow: whoever can write to the store cannot make one project's key sign for another, nor
+// under another algorithm.
+func TestSealedKeyIsBoundToItsRow(t *testing.T) {
+	t.Parallel()
+	s := jose.New(secrets(t, 1))
+	k := generate(t, s, latchkey.ES256)
+	sign(t, s, k, claims()) // opened, and so cached
+	moved := k
+	moved.Project = latchkey.ProjectID{UUID: latchkey.UUID{2}}
+	if _, err := s.Sign(t.Context(), moved, claims()); latchkey.CodeOf(err) != latchkey.Internal {
+		t.Errorf("a key moved to another project signed: %v", err)
+	}
+	relabelled := generate(t, s, latchkey.HS256)
+	relabelled.Algorithm = latchkey.EdDSA
+	if _, err := s.Sign(t.Context(), relabelled, claims()); latchkey.CodeOf(err) != latchkey.Internal {
+		t.Errorf("an HS256 key signed as EdDSA: %v", err)
+	}
+}

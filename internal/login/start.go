@@ -94,11 +94,15 @@ func (s *Service) ask(ctx context.Context, r StartRequest) (latchkey.Project, la
 	if err != nil {
 		return p, latchkey.Ask{}, err
 	}
-	if len(r.Payload) > maxPayload {
-		return p, latchkey.Ask{}, latchkey.BadField("payload", "the payload has 2,000 bytes at the most")
+	if len(r.Payload) > maxPayload || strings.ContainsFunc(r.Payload, unprintable) {
+		return p, latchkey.Ask{}, latchkey.BadField("payload", "the payload is text of 2,000 bytes at the most")
 	}
 	return p, latchkey.Ask{Redirect: redirect, Payload: r.Payload, WithLogout: r.WithLogout}, nil
 }
+
+// unprintable names the characters that a payload may not have: a token would carry each as six, and grow past what
+// anybody reads.
+func unprintable(r rune) bool { return r < ' ' && r != '\t' && r != '\n' && r != '\r' || r == 0x7f }
 
 func (s *Service) askOAuth2(ctx context.Context, r StartRequest) (latchkey.Project, latchkey.Ask, error) {
 	var none latchkey.Ask

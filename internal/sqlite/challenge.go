@@ -17,7 +17,7 @@ const (
 
 	insertChallenge = `INSERT INTO challenges (` + challengeColumns + `)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
-	resendChallenge = `UPDATE challenges SET link = ?, link_hash = ?, resends = ?, expires = ? WHERE id = ?`
+	resendChallenge = `UPDATE challenges SET link = ?, link_url = ?, link_hash = ?, resends = ?, expires = ? WHERE id = ?`
 	judgeChallenge  = `UPDATE challenges SET state = ?, tries = ? WHERE id = ?`
 )
 
@@ -205,6 +205,7 @@ func (c *conn) insertChallenge(ch latchkey.Challenge) error {
 func (c *conn) resendChallenge(ch latchkey.Challenge) error {
 	q := c.stmt(resendChallenge)
 	q.putBool(ch.Link)
+	q.putText(ch.LinkURL)
 	q.putHash(ch.LinkHash)
 	q.putInt(int64(ch.Resends))
 	q.putTime(ch.Expires)

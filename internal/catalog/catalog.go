@@ -153,7 +153,7 @@ func (c *Catalog) find(spelled string) (string, bool) {
 }
 
 // nearest gives the locale of the same language. The matcher alone would also offer a neighbour's language, Russian to
-// a Ukrainian, which is no service.
+// a Belarusian, which is no service.
 func (c *Catalog) nearest(wanted language.Tag) (string, bool) {
 	_, i, confidence := c.matcher.Match(wanted)
 	if confidence == language.No {

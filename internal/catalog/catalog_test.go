@@ -35,7 +35,7 @@ func TestMatch(t *testing.T) {
 		{"", "de", "fr", "de"}, {"xx", "de", "fr", "de"}, {"nonsense!", "de_DE", "fr", "de"}, {"sv", "tr", "", "tr"},
 		{"", "", "fr-CH, fr;q=0.9, en;q=0.8, *;q=0.5", "fr"}, {"", "", "sv, ja;q=0.7", "ja"}, {"", "", "de;q=0.1, pl", "pl"},
 		{"", "", "", "en"}, {"", "", "sv", "en"}, {"", "", "*", "en"}, {"", "", ";;q=x", "en"}, {"", "xx", "xx", "en"},
-		{"uk", "", "", "en"}, {"ca", "", "", "en"}, // a neighbour's language is no service
+		{"uk", "", "", "en"}, {"be", "", "", "en"}, {"eu", "", "kk, de;q=0.5", "de"}, // a neighbour's language is no service
 		{strings.Repeat("a-", 5000), "", strings.Repeat("de,", 5000), "en"}, {"\x00\xff", "", "\x00\xff", "en"},
 	} {
 		if got := c.Match(x.asked, x.project, x.accept); got != x.want {

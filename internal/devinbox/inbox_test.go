@@ -77,6 +77,20 @@ func TestMessage(t *testing.T) {
 	}
 }
 
+// TestOneMessageOnce: a try that is repeated after its answer was lost makes no second message.
+func TestOneMessageOnce(t *testing.T) {
+	t.Parallel()
+	i := New(clock)
+	for _, n := range []int{1, 2, 1} {
+		if err := i.Send(t.Context(), sendertest.Envelope(email("a@example.org"), n)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := len(i.List("", 0)); n != 2 {
+		t.Errorf("two messages, one of them tried twice, are %d in the inbox", n)
+	}
+}
+
 func TestSubscribe(t *testing.T) {
 	t.Parallel()
 	i := New(clock)

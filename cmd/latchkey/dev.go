@@ -91,12 +91,18 @@ func (d devCommand) open(ctx context.Context, a *app, listener net.Listener) (*s
 	if err == nil {
 		err = demo.check(ctx, store)
 	}
+	signer := jose.New(secrets)
+	if err == nil {
+		if err = opensKeys(ctx, store, signer, a.Now()); err != nil {
+			err = fmt.Errorf("%w: the master secret in %s is not the one that its database was made with; delete the folder to begin anew", err, d.Data)
+		}
+	}
 	if err != nil {
 		return nil, errors.Join(err, store.Close())
 	}
 	// Before the seeding: the first one makes an RSA key, which can take half a second. Until run, requests wait.
 	demo.print(a.Stdout, d.Data)
-	if err := demo.seed(ctx, &admin.Service{Store: store, Signer: jose.New(secrets), Now: a.Now}); err != nil {
+	if err := demo.seed(ctx, &admin.Service{Store: store, Signer: signer, Now: a.Now}); err != nil {
 		return nil, errors.Join(fmt.Errorf("the demo project in %s: %w", d.Data, err), store.Close())
 	}
 	return s, nil

@@ -10,8 +10,10 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/latchkey-dev/latchkey"
+	"github.com/latchkey-dev/latchkey/internal/jose"
 	"github.com/latchkey-dev/latchkey/internal/sqlite"
 )
 
@@ -69,6 +71,9 @@ func assemble(ctx context.Context, a *app, cfg config, store latchkey.Store) (_ 
 	if err := refuseDemo(ctx, store); err != nil {
 		return nil, nil, err
 	}
+	if err := opensKeys(ctx, store, jose.New(cfg.secrets), a.Now()); err != nil {
+		return nil, nil, fmt.Errorf("%w: give the master secret that the keys were made under, behind a newer one if there is one", err)
+	}
 	var numbers net.Listener
 	if cfg.metrics != "" {
 		if numbers, err = listen(cfg.metrics, "--metrics-listen"); err != nil {
@@ -105,6 +110,30 @@ func refuseDemo(ctx context.Context, store latchkey.Store) error {
 	}
 	return fmt.Errorf("this database has the demo project of latchkey dev, whose client secrets everybody knows: "+
 		"delete it with `latchkey project delete %s`, or choose another folder with --data", demoProject)
+}
+
+// opensKeys makes sure that the master secrets are the ones of this database, before anybody logs in: it signs once for
+// some projects. All of them would take a millisecond each.
+func opensKeys(ctx context.Context, store latchkey.Store, signer latchkey.Signer, now time.Time) error {
+	const some = 20
+	projects, err := store.Projects(ctx)
+	if err != nil {
+		return err
+	}
+	for _, p := range projects[:min(some, len(projects))] {
+		keys, err := store.Keys(ctx, p.ID)
+		if err != nil {
+			return err
+		}
+		key, err := keys.Signing(p.Algorithm)
+		if err == nil {
+			_, err = signer.Sign(ctx, key, latchkey.Claims{IssuedAt: now.Unix(), Expires: now.Unix()}) // dead at birth
+		}
+		if err != nil {
+			return fmt.Errorf("project %q cannot sign: %w", p.Name, err)
+		}
+	}
+	return nil
 }
 
 // behind says where a request came from: the peer, or, if that is a trusted proxy, the nearest address in

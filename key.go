@@ -37,6 +37,11 @@ type Key struct {
 	Retires   time.Time // UTC: when a Retiring key goes; zero before
 }
 
+// BecameActive is the audit event of a rotation that Advance completed.
+func (k Key) BecameActive(now time.Time) Event {
+	return Event{At: now, Kind: KeyRotated, Project: k.Project, Detail: string(k.ID)}
+}
+
 // Keys are all keys of one project.
 type Keys []Key
 

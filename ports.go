@@ -63,8 +63,8 @@ type SettingsStore interface {
 	// it, and so every token they signed: for a key that leaked. Errors: Conflict when the id is taken;
 	// ProjectNotFound.
 	AddKey(ctx context.Context, k Key, replace bool, e Event) error
-	// AdvanceKeys applies Keys.Advance to every project and gives the keys that became active. It writes nothing when
-	// nothing is due.
+	// AdvanceKeys applies Keys.Advance to every project and gives the keys that became active, each with its event
+	// (Key.BecameActive). It writes nothing when nothing is due.
 	AdvanceKeys(ctx context.Context, now time.Time) (Keys, error)
 }
 
@@ -113,14 +113,15 @@ type UserStore interface {
 	// DeleteUser removes a user, their addresses, codes, grants and the guesses at their addresses. Their next login
 	// makes a new user. Errors: UserNotFound.
 	DeleteUser(ctx context.Context, id UserID, e Event) error
-	// Events gives at most limit events of a project, newest first; of every project for the zero id.
+	// Events gives at most limit events of a project, newest first; of every project, in the order of storing, for the
+	// zero id.
 	Events(ctx context.Context, p ProjectID, limit int) ([]Event, error)
 }
 
 // OutboxStore keeps the messages that StartChallenge made until they are sent.
 type OutboxStore interface {
-	// ClaimMessages takes at most limit messages whose NextTry has come and that live, oldest first, and moves their
-	// NextTry to until, so that nobody else takes them before. It writes nothing when none is due.
+	// ClaimMessages takes at most limit messages whose NextTry has come and that live, by NextTry and then by id, and
+	// moves their NextTry to until, so that nobody else takes them before. It writes nothing when none is due.
 	ClaimMessages(ctx context.Context, limit int, until, now time.Time) ([]Message, error)
 	// SettleMessages stores what became of messages: done ones go, others wait for their NextTry. A message that is
 	// not there any more is passed over.

@@ -63,6 +63,11 @@ func (s *Store) AdvanceKeys(ctx context.Context, now time.Time) (latchkey.Keys, 
 			if err != nil {
 				return nil, err
 			}
+			for _, k := range moved {
+				if err := c.insertEvent(k.BecameActive(now)); err != nil {
+					return nil, err
+				}
+			}
 			active = append(active, moved...)
 		}
 		return active, nil

@@ -333,4 +333,9 @@ func advanceKeysEverywhere(w *world) {
 	ks, err := w.AdvanceKeys(w.ctx(), w.now.Add(latchkey.PublishAhead))
 	w.must(err)
 	same(w, "how many keys became active", len(ks), 2)
+	for _, k := range ks {
+		es, err := w.Events(w.ctx(), k.Project, 1)
+		w.must(err)
+		same(w, "the event of the rotation", es, []latchkey.Event{k.BecameActive(w.now.Add(latchkey.PublishAhead))})
+	}
 }

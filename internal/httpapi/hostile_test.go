@@ -155,6 +155,15 @@ func TestHostile(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	calls := targets(w)
+	for _, route := range w.server.Routes() {
+		pattern, covered := strings.NewReplacer("{projectId}", w.project.String(), "{phone}", "+12025550123").Replace(route.Path), false
+		for _, g := range calls {
+			covered = covered || g.method == route.Method && g.path == pattern
+		}
+		if !covered && strings.HasPrefix(route.Path, "/api/") {
+			t.Errorf("%s %s is not among the targets", route.Method, route.Path)
+		}
+	}
 	for _, name := range slices.Sorted(maps.Keys(calls)) {
 		g := calls[name]
 		t.Run(name, func(t *testing.T) {

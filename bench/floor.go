@@ -73,7 +73,7 @@ func serveFloor(ctx context.Context, out io.Writer) error {
 			return
 		}
 		w.Header().Set("Content-Type", jsonType)
-		json.NewEncoder(w).Encode(map[string]string{"operation_id": in.Email})
+		_ = json.NewEncoder(w).Encode(map[string]string{"operation_id": in.Email}) // a client that went away
 	})
 	s := &http.Server{Handler: mux, ReadHeaderTimeout: callTimeout}
 	context.AfterFunc(ctx, func() { s.Close() })
@@ -101,7 +101,7 @@ func timeBareServer(ctx context.Context, o options) (float64, spread, error) {
 	if err := cmd.Start(); err != nil {
 		return 0, spread{}, err
 	}
-	defer func() { cancel(); cmd.Wait() }()
+	defer func() { cancel(); _ = cmd.Wait() }() // killed, so it fails
 	host, err := bufio.NewReader(stdout).ReadString('\n')
 	if err != nil {
 		return 0, spread{}, fmt.Errorf("the bare server did not start: %w", err)

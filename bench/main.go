@@ -10,6 +10,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -111,7 +112,7 @@ func parse(args []string) (options, error) {
 }
 
 // measureServer starts the server and its sink, runs every scenario against it, and stops both.
-func measureServer(ctx context.Context, o options, r *report) error {
+func measureServer(ctx context.Context, o options, r *report) (err error) {
 	sink, err := newSink()
 	if err != nil {
 		return err
@@ -122,7 +123,7 @@ func measureServer(ctx context.Context, o options, r *report) error {
 	if err != nil {
 		return err
 	}
-	defer s.stop()
+	defer func() { err = errors.Join(err, s.stop()) }()
 	r.ColdStart = s.ready
 	if r.Idle, err = s.memory(); err != nil {
 		return err
@@ -137,5 +138,5 @@ func measureServer(ctx context.Context, o options, r *report) error {
 		}
 		r.Runs = append(r.Runs, res)
 	}
-	return s.stop()
+	return nil
 }

@@ -46,9 +46,7 @@ func startServer(ctx context.Context, o options, smtp string) (*server, error) {
 	}
 	s := &server{dir: dir}
 	if err := s.start(ctx, o, smtp); err != nil {
-		err = fmt.Errorf("%w%s", err, s.lastWords())
-		s.stop()
-		return nil, err
+		return nil, errors.Join(fmt.Errorf("%w%s", err, s.lastWords()), s.stop())
 	}
 	return s, nil
 }
@@ -161,7 +159,7 @@ func (s *server) waitReady(ctx context.Context) error {
 		select {
 		case err := <-s.exited:
 			s.exited <- err
-			return fmt.Errorf("the server ended before it was ready: %v", err)
+			return fmt.Errorf("the server ended before it was ready: %w", err)
 		case <-ctx.Done():
 			return fmt.Errorf("the server was not ready within %v", callTimeout)
 		case <-time.After(time.Millisecond):
@@ -185,7 +183,9 @@ func (s *server) stop() error {
 	if s.exited == nil {
 		return nil
 	}
-	s.cmd.Process.Signal(syscall.SIGTERM)
+	if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		return fmt.Errorf("the server is gone: %w", err)
+	}
 	select {
 	case err := <-s.exited:
 		if err != nil {
@@ -193,9 +193,7 @@ func (s *server) stop() error {
 		}
 		return nil
 	case <-time.After(callTimeout):
-		s.cmd.Process.Kill()
-		<-s.exited
-		return errors.New("the server did not stop within " + callTimeout.String())
+		return errors.Join(errors.New("the server did not stop within "+callTimeout.String()), s.cmd.Process.Kill())
 	}
 }
 

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"fmt"
 	"net"
 	"strings"
@@ -71,7 +72,8 @@ func (s *sink) Close() {
 // talk is one SMTP conversation. It ends with QUIT, or when the connection does.
 func (s *sink) talk(c net.Conn) {
 	r, w := bufio.NewReaderSize(c, 16<<10), bufio.NewWriterSize(c, 4<<10)
-	fmt.Fprint(w, "220 sink ESMTP\r\n")
+	say := func(line string) { fmt.Fprint(w, line) } // an error sticks to w until Flush
+	say("220 sink ESMTP\r\n")
 	var to []string
 	var body []byte
 	for {
@@ -87,17 +89,17 @@ func (s *sink) talk(c net.Conn) {
 		verb, rest, _ := strings.Cut(strings.TrimRight(string(line), "\r\n"), " ")
 		switch strings.ToUpper(verb) {
 		case "EHLO":
-			w.WriteString("250-sink\r\n250-PIPELINING\r\n250-8BITMIME\r\n250 SMTPUTF8\r\n")
+			say("250-sink\r\n250-PIPELINING\r\n250-8BITMIME\r\n250 SMTPUTF8\r\n")
 		case "HELO", "NOOP":
-			w.WriteString("250 OK\r\n")
+			say("250 OK\r\n")
 		case "MAIL", "RSET":
 			to = to[:0]
-			w.WriteString("250 OK\r\n")
+			say("250 OK\r\n")
 		case "RCPT":
 			to = append(to, pathOf(rest))
-			w.WriteString("250 OK\r\n")
+			say("250 OK\r\n")
 		case "DATA":
-			w.WriteString("354 go on\r\n")
+			say("354 go on\r\n")
 			if w.Flush() != nil {
 				return
 			}
@@ -107,13 +109,13 @@ func (s *sink) talk(c net.Conn) {
 			for _, a := range to {
 				s.deliver(a, body)
 			}
-			w.WriteString("250 OK\r\n")
+			say("250 OK\r\n")
 		case "QUIT":
-			w.WriteString("221 bye\r\n")
-			w.Flush()
+			say("221 bye\r\n")
+			_ = w.Flush() // the client may be gone already
 			return
 		default:
-			w.WriteString("502 not here\r\n")
+			say("502 not here\r\n")
 		}
 	}
 }
@@ -131,7 +133,7 @@ func readData(r *bufio.Reader, body []byte) ([]byte, error) {
 	fresh := true // at the start of a line
 	for {
 		line, err := r.ReadSlice('\n')
-		if err != nil && err != bufio.ErrBufferFull {
+		if err != nil && !errors.Is(err, bufio.ErrBufferFull) {
 			return body, err
 		}
 		if fresh && line[0] == '.' {

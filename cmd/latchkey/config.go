@@ -167,11 +167,9 @@ func (j *judge) proxies(vs []string) []netip.Prefix {
 }
 
 func (j *judge) level(v string) slog.Level {
-	var l slog.Level
-	switch strings.ToLower(v) {
-	case "debug", "info", "warn", "error":
-		l.UnmarshalText([]byte(v)) // one of its own names
-	default:
+	levels := map[string]slog.Level{"debug": slog.LevelDebug, "info": slog.LevelInfo, "warn": slog.LevelWarn, "error": slog.LevelError}
+	l, ok := levels[strings.ToLower(v)]
+	if !ok {
 		j.wrong("log-level", fmt.Sprintf("is %q", v), "it is debug, info, warn or error")
 	}
 	return l

@@ -87,7 +87,7 @@ func (d *devServer) wait(limit time.Duration) error {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
-	r, err := http.NewRequestWithContext(ctx, "GET", d.url+"/readyz", nil)
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, d.url+"/readyz", nil)
 	if err != nil {
 		return err
 	}
@@ -96,7 +96,7 @@ func (d *devServer) wait(limit time.Duration) error {
 		return err
 	}
 	resp.Body.Close()
-	if resp.StatusCode != 200 {
+	if resp.StatusCode != http.StatusOK {
 		return fmt.Errorf("/readyz: %d", resp.StatusCode)
 	}
 	return nil
@@ -152,7 +152,7 @@ func (d *devServer) message(t *testing.T, to string) inboxMessage {
 	t.Helper()
 	deadline, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
-	r, _ := http.NewRequestWithContext(deadline, "GET", d.url+"/dev/inbox/events", nil)
+	r, _ := http.NewRequestWithContext(deadline, http.MethodGet, d.url+"/dev/inbox/events", nil)
 	events, err := http.DefaultClient.Do(r)
 	if err != nil {
 		t.Fatal(err)

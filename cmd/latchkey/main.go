@@ -3,9 +3,12 @@
 //
 //	main.go         the process: signals, exit codes
 //	run.go          one run: parse, then one command
-//	config.go       what serve needs to know; settings.go: where it comes from; senders.go: providers in one line
+//	cli.go          the commands; settings.go: flags, variables and the YAML file as one
+//	config.go       what serve is told, judged; senders.go: providers in one line
 //	server.go       the house put together, started and stopped
-//	dev.go serve.go migrate.go project.go client.go user.go key.go secret.go event.go version.go    one command each
+//	dev.go, demo.go, serve.go                  the two servers
+//	project.go, client.go, user.go, key.go, event.go, configcheck.go, migrate.go, secret.go, version.go
+//	                the operator's commands; open.go: their database; output.go: tables, JSON, questions
 package main
 
 import (

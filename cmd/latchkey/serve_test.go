@@ -201,7 +201,7 @@ func TestMetricsListenTakesThemOffTheMainAddress(t *testing.T) {
 		t.Fatal(err)
 	}
 	resp.Body.Close()
-	if resp.StatusCode != 200 {
+	if resp.StatusCode != http.StatusOK {
 		t.Errorf("/metrics on its own address: %d", resp.StatusCode)
 	}
 }
@@ -240,7 +240,7 @@ func TestBehindProxies(t *testing.T) {
 			if tt.proxies != "" {
 				proxies = append(proxies, netip.MustParsePrefix(tt.proxies))
 			}
-			r := httptest.NewRequest("GET", "/", nil)
+			r := httptest.NewRequest(http.MethodGet, "/", nil)
 			r.RemoteAddr = netip.AddrPortFrom(netip.MustParseAddr(tt.peer), 1234).String()
 			if tt.forwarded != "" {
 				r.Header.Set("X-Forwarded-For", tt.forwarded)

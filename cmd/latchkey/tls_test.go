@@ -72,7 +72,7 @@ func TestServeSpeaksTLSByItself(t *testing.T) {
 		t.Fatal(err)
 	}
 	resp.Body.Close()
-	if resp.StatusCode != 200 || resp.ProtoMajor != 2 {
+	if resp.StatusCode != http.StatusOK || resp.ProtoMajor != 2 {
 		t.Errorf("/readyz: %s over %s, want 200 over HTTP/2", resp.Status, resp.Proto)
 	}
 	old := http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool, MaxVersion: tls.VersionTLS11}}}

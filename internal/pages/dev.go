@@ -2,6 +2,7 @@ package pages
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"html/template"
 	"net"
@@ -111,8 +112,10 @@ func (d *Dev) messages(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Content-Type", "application/json")
 	out := json.NewEncoder(w)
-	out.SetEscapeHTML(false)                               // it is JSON, and read by people too
-	out.Encode(d.Inbox.List(strings.TrimSpace(to), limit)) // fails only if the reader left
+	out.SetEscapeHTML(false) // it is JSON, and read by people too
+	if err := out.Encode(d.Inbox.List(strings.TrimSpace(to), limit)); err != nil {
+		return // the reader left
+	}
 }
 
 // html is the HTML part of one message, for the inbox's frame: no script, nothing from elsewhere.
@@ -135,8 +138,10 @@ func (d *Dev) html(w http.ResponseWriter, r *http.Request) {
 // events tells a page that new messages came, as server-sent events, until the page or the server goes.
 func (d *Dev) events(w http.ResponseWriter, r *http.Request) {
 	out := http.NewResponseController(w)
-	out.SetReadDeadline(time.Time{}) // the server's limits are for requests that end; a writer without any needs none lifted
-	out.SetWriteDeadline(time.Time{})
+	// The server's limits are for requests that end. A writer that knows no deadlines has none to lift.
+	if err := errors.Join(out.SetReadDeadline(time.Time{}), out.SetWriteDeadline(time.Time{})); err != nil && !errors.Is(err, http.ErrNotSupported) {
+		return // the reader left
+	}
 	news, stop := d.Inbox.Subscribe()
 	defer stop()
 	strict(w.Header(), "")

@@ -48,7 +48,7 @@ func send(t *testing.T, inbox *devinbox.Inbox, id, to string, ch latchkey.Channe
 
 func get(t *testing.T, s *httptest.Server, path, host string) *http.Response {
 	t.Helper()
-	r, err := http.NewRequestWithContext(t.Context(), "GET", s.URL+path, nil)
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.URL+path, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -95,7 +95,7 @@ func TestInboxMessages(t *testing.T) {
 			t.Errorf("%q gives %v, want %v", query, ids, want)
 		}
 	}
-	if resp := get(t, s, "/dev/inbox/messages?limit=many", ""); resp.StatusCode != 422 {
+	if resp := get(t, s, "/dev/inbox/messages?limit=many", ""); resp.StatusCode != http.StatusUnprocessableEntity {
 		t.Errorf("limit=many: %d, want 422", resp.StatusCode)
 	}
 }
@@ -127,7 +127,7 @@ func TestInboxShowsForeignHTMLInASandbox(t *testing.T) {
 	if strings.Contains(csp, "script") || strings.Contains(csp, "allow-same-origin") {
 		t.Errorf("a mail may run scripts in the inbox: %s", csp)
 	}
-	if resp := get(t, s, "/dev/inbox/html?id=2", ""); resp.StatusCode != 404 {
+	if resp := get(t, s, "/dev/inbox/html?id=2", ""); resp.StatusCode != http.StatusNotFound {
 		t.Errorf("an unknown message: %d, want 404", resp.StatusCode)
 	}
 }
@@ -137,7 +137,7 @@ func TestInboxIsLiveAndEndsWithTheServer(t *testing.T) {
 	inbox, s, closing := newDev(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
-	r, _ := http.NewRequestWithContext(ctx, "GET", s.URL+"/dev/inbox/events", nil)
+	r, _ := http.NewRequestWithContext(ctx, http.MethodGet, s.URL+"/dev/inbox/events", nil)
 	resp, err := s.Client().Do(r)
 	if err != nil {
 		t.Fatal(err)
@@ -170,7 +170,7 @@ func TestDevPages(t *testing.T) {
 	_, s, _ := newDev(t)
 	for _, path := range []string{"/demo", "/demo/callback", "/dev/inbox", "/demo/demo.js", "/demo/token.js", "/dev/inbox.js"} {
 		resp := get(t, s, path, "")
-		if resp.StatusCode != 200 || !strings.HasPrefix(resp.Header.Get("Content-Security-Policy"), "default-src 'none'") {
+		if resp.StatusCode != http.StatusOK || !strings.HasPrefix(resp.Header.Get("Content-Security-Policy"), "default-src 'none'") {
 			t.Errorf("%s: %d with policy %q", path, resp.StatusCode, resp.Header.Get("Content-Security-Policy"))
 		}
 	}

@@ -50,6 +50,7 @@ type Challenge struct {
 	State    State
 	Digits   int       // of its code
 	Link     bool      // its message carries a link
+	Number   bool      // its link asks for the number that the waiting device shows (Secrets.Match)
 	LinkURL  string    // where the approved link leads; empty: a page that says to go back
 	LinkHash Hash      // of its link token, by which the link finds it; zero when Link is false
 	Tries    int       // wrong answers so far, 0..MaxTries

@@ -79,8 +79,9 @@ type LoginStore interface {
 	// ApproveChallenge applies Challenge.Approve to the challenge behind a link. Approving twice is no error and makes
 	// no second event. Errors: those of Approve.
 	ApproveChallenge(ctx context.Context, h Hash, from Origin, now time.Time) (Challenge, error)
-	// DenyChallenge applies Challenge.Deny to the challenge behind a link, in the same way. Errors: those of Deny.
-	DenyChallenge(ctx context.Context, h Hash, from Origin, now time.Time) (Challenge, error)
+	// DenyChallenge applies Challenge.Deny to the challenge behind a link, in the same way; why is the event's Detail.
+	// Errors: those of Deny.
+	DenyChallenge(ctx context.Context, h Hash, why string, from Origin, now time.Time) (Challenge, error)
 	// CompleteChallenge applies Attempt.Judge. A wrong answer is counted on the challenge and on its address; a right
 	// one spends the challenge, ensures the user, forgets the guesses and stores the authorization code, all in the
 	// same commit. Of concurrent right answers exactly one succeeds. Every attempt stores its event, so that the time

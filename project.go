@@ -49,7 +49,10 @@ type Project struct {
 	AccessLife     time.Duration `json:"access_life"`     // of an access token on OAuth 2.0, and of a server token
 	RefreshLife    time.Duration `json:"refresh_life"`    // of a refresh-token family, from the login, however often rotated
 	Codes          CodePolicy    `json:"codes"`
-	Created        time.Time     `json:"created"` // UTC
+	Approval       Approval      `json:"link_approval"` // how the link in a message is approved
+	Logo           string        `json:"logo"`          // an https picture for pages and messages; empty: none
+	Color          string        `json:"color"`         // of buttons, as #rrggbb; empty: ours
+	Created        time.Time     `json:"created"`       // UTC
 }
 
 // A CodePolicy says what one-time codes look like and how long they live.
@@ -58,6 +61,15 @@ type CodePolicy struct {
 	Life   time.Duration `json:"life"`   // at most 600 s
 	Tries  int           `json:"tries"`  // wrong answers that one challenge takes, 1–10
 }
+
+// An Approval says what the person who opens a link must do to let the waiting device in.
+type Approval string
+
+// The approvals.
+const (
+	ByButton Approval = "button" // press a button
+	ByNumber Approval = "number" // pick the number that the waiting device shows (NIST SP 800-63B-4 §3.1.3.3)
+)
 
 // The bounds of a CodePolicy (NIST SP 800-63B-4 §3.1.3) and of what a caller may hand over.
 const (
@@ -73,8 +85,8 @@ func NewProject(id ProjectID, name string, now time.Time) Project {
 	return Project{
 		ID: id, Name: name, Channels: []Channel{Email, Phone}, Algorithm: RS256,
 		TokenLife: 24 * time.Hour, AccessLife: time.Hour, RefreshLife: 90 * 24 * time.Hour,
-		Codes:   CodePolicy{Digits: 6, Life: 180 * time.Second, Tries: 5},
-		Created: now.UTC(),
+		Codes:    CodePolicy{Digits: 6, Life: 180 * time.Second, Tries: 5},
+		Approval: ByButton, Created: now.UTC(),
 	}
 }
 
@@ -102,6 +114,9 @@ func (p Project) Validate() error {
 	case p.RefreshLife < p.AccessLife || p.RefreshLife > 400*24*time.Hour:
 		return BadField("refresh_life", "a refresh-token family lives longer than an access token, and 400 days at most")
 	}
+	if err := p.validateLook(); err != nil {
+		return err
+	}
 	for _, c := range p.Channels {
 		if !c.Valid() {
 			return BadField("channels", "a channel is email or phone")
@@ -123,6 +138,23 @@ func (p Project) Validate() error {
 		}
 	}
 	return nil
+}
+
+func (p Project) validateLook() error {
+	switch {
+	case p.Approval != ByButton && p.Approval != ByNumber:
+		return BadField("link_approval", "a link is approved by button or number")
+	case p.Logo != "" && (ValidateRedirect("logo", p.Logo) != nil || !strings.HasPrefix(p.Logo, "https://")):
+		return BadField("logo", "the logo is the https URL of a picture")
+	case p.Color != "" && !validColor(p.Color):
+		return BadField("color", "a colour is #rrggbb")
+	}
+	return nil
+}
+
+// validColor accepts what cannot be anything else inside a style sheet.
+func validColor(s string) bool {
+	return len(s) == 7 && s[0] == '#' && strings.Trim(s[1:], "0123456789abcdefABCDEF") == ""
 }
 
 // Has reports whether signing in by c is on.

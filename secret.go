@@ -64,9 +64,9 @@ type Secrets struct{ list []derived }
 
 // derived holds one key per purpose, so that no two purposes ever share one.
 type derived struct {
-	id                         SecretID
-	code, link, authz, refresh []byte // HMAC-SHA-256 keys, 32 bytes each
-	seal                       cipher.AEAD
+	id                                SecretID
+	code, link, match, authz, refresh []byte // HMAC-SHA-256 keys, 32 bytes each
+	seal                              cipher.AEAD
 }
 
 // NewSecrets derives everything from the master secrets, newest first. It refuses an empty list, a secret under
@@ -113,6 +113,39 @@ func (s Secrets) LinkToken(id ChallengeID, p ProjectID, to Address) (token Secre
 	}
 	sum := challengeMAC(d.link, id, p, to)
 	return Secret(base64.RawURLEncoding.EncodeToString(sum[:16])), true
+}
+
+// A Match is what number matching shows: two digits to the device that waits, and three numbers, one of them the
+// same, to the person who approves.
+type Match struct {
+	Number  int    // 10..99
+	Choices [3]int // distinct, in the order to show
+}
+
+// Match derives the numbers of a challenge. Being derived, they are the same each time the page is opened: what stayed
+// among changing decoys would give itself away.
+func (s Secrets) Match(id ChallengeID, p ProjectID, to Address) (Match, bool) {
+	d, known := s.find(id.Secret())
+	if !known {
+		return Match{}, false
+	}
+	sum := challengeMAC(d.match, id, p, to)
+	const numbers = 90
+	word := func(i int) int { return int(binary.BigEndian.Uint64(sum[8*i:]) >> 1) }
+	right := word(0) % numbers
+	first := (right + 1 + word(1)%(numbers-1)) % numbers // not right
+	second := (right + 1 + word(2)%(numbers-1)) % numbers
+	if second == first { // one further, and once more if that is right
+		second = (second + 1) % numbers
+		if second == right {
+			second = (second + 1) % numbers
+		}
+	}
+	m := Match{Number: 10 + right, Choices: [3]int{10 + first, 10 + second, 10 + second}}
+	place := word(3) % len(m.Choices)
+	m.Choices[2] = m.Choices[place]
+	m.Choices[place] = m.Number
+	return m, true
 }
 
 // AuthorizationCode derives the code that an OAuth 2.0 client redeems: the id and a MAC of it, 64 characters of
@@ -178,7 +211,7 @@ func derive(master []byte) (derived, error) {
 		return derived{}, err
 	}
 	return derived{
-		id: SecretID(key("fingerprint", 2)), code: key("code", 32), link: key("link", 32),
+		id: SecretID(key("fingerprint", 2)), code: key("code", 32), link: key("link", 32), match: key("match", 32),
 		authz: key("authorization code", 32), refresh: key("refresh token", 32), seal: aead,
 	}, nil
 }

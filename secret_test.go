@@ -341,3 +341,38 @@ func TestSealAndOpen(t *testing.T) {
 		}
 	}
 }
+
+// TestMatchNumbers: the choices are three, distinct, of two digits, one of them right, the same each time, and the right
+// one stands in every place equally often.
+func TestMatchNumbers(t *testing.T) {
+	t.Parallel()
+	s := secrets(t, 1)
+	places := [3]int{}
+	const n = 3000
+	for i := range n {
+		id := latchkey.ChallengeID{Handle: handleUnder(s, uint64(i))}
+		m, ok := s.Match(id, project, ann)
+		again, _ := s.Match(id, project, ann)
+		if !ok || m != again {
+			t.Fatalf("challenge %d: %v, then %v: what changes gives the right one away", i, m, again)
+		}
+		right := 0
+		for place, c := range m.Choices {
+			if c < 10 || c > 99 {
+				t.Fatalf("challenge %d offers %d, not of two digits", i, c)
+			}
+			if c == m.Number {
+				right++
+				places[place]++
+			}
+		}
+		if right != 1 || m.Choices[0] == m.Choices[1] || m.Choices[1] == m.Choices[2] || m.Choices[0] == m.Choices[2] {
+			t.Fatalf("challenge %d: number %d among %v", i, m.Number, m.Choices)
+		}
+	}
+	for place, count := range places {
+		if count < n/3-200 || count > n/3+200 {
+			t.Errorf("the right number stood in place %d %d times of %d", place, count, n)
+		}
+	}
+}

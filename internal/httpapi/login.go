@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"net/http"
+	"strconv"
 
 	"github.com/latchkey-dev/latchkey"
 	"github.com/latchkey-dev/latchkey/internal/address"
@@ -25,7 +26,8 @@ type startBodyPhone struct {
 }
 
 type operation struct {
-	ID string `json:"operation_id"`
+	ID    string `json:"operation_id"`
+	Match string `json:"match_number,omitempty"` // two digits, where the project approves by number
 }
 
 // start is the four POST …/request (contract.md §2).
@@ -51,11 +53,15 @@ func (s *Server) start(p latchkey.Protocol, ch latchkey.Channel) handler {
 			return err
 		}
 		req.SendLink, req.LinkURL, req.Operation = body.SendLink, body.LinkURL, body.Operation
-		id, err := s.Login.Start(r.Context(), req)
+		op, err := s.Login.Start(r.Context(), req)
 		if err != nil {
 			return err
 		}
-		return encode(w, http.StatusOK, operation{id.String()})
+		out := operation{ID: op.ID.String()}
+		if op.Match != 0 {
+			out.Match = strconv.Itoa(op.Match)
+		}
+		return encode(w, http.StatusOK, out)
 	}
 }
 

@@ -27,7 +27,7 @@ func (w *world) approve(a way, m latchkey.Message) {
 	if !ok {
 		w.t.Fatal("no link token can be derived from the message")
 	}
-	if _, err := w.server.Login.Approve(w.t.Context(), token, latchkey.Origin{}); err != nil {
+	if _, err := w.server.Login.Approve(w.t.Context(), token, 0, latchkey.Origin{}); err != nil {
 		w.t.Fatal(err)
 	}
 }

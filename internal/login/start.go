@@ -39,21 +39,27 @@ const (
 	maxNonce   = 500
 )
 
-// Start makes a challenge, or sends a live one's message again, and puts the message into the outbox. It gives the
-// operation_id. A known and an unknown address take the same way.
+// An Operation is what a start call answers with.
+type Operation struct {
+	ID    latchkey.ChallengeID
+	Match int // the number that the waiting device shows, two digits; 0 when the project approves by button
+}
+
+// Start makes a challenge, or sends a live one's message again, and puts the message into the outbox. A known and an
+// unknown address take the same way.
 //
 // Errors: ProjectNotFound, UnknownClient, CallOff, CallbackRequired, CallbackUnknown, ShortState, Invalid, Missing.
-func (s *Service) Start(ctx context.Context, r StartRequest) (latchkey.ChallengeID, error) {
+func (s *Service) Start(ctx context.Context, r StartRequest) (Operation, error) {
 	p, ask, err := s.ask(ctx, r)
 	if err != nil {
-		return latchkey.ChallengeID{}, err
+		return Operation{}, err
 	}
 	if !p.Has(r.To.Channel()) {
-		return latchkey.ChallengeID{}, &latchkey.Error{Code: latchkey.CallOff, Field: string(r.To.Channel())}
+		return Operation{}, &latchkey.Error{Code: latchkey.CallOff, Field: string(r.To.Channel())}
 	}
 	if r.SendLink {
 		if err := p.CheckLinkURL(r.LinkURL); err != nil {
-			return latchkey.ChallengeID{}, err
+			return Operation{}, err
 		}
 	} else {
 		r.LinkURL = "" // contract.md §2: never looked at
@@ -66,19 +72,30 @@ func (s *Service) Start(ctx context.Context, r StartRequest) (latchkey.Challenge
 	started, err := s.Store.StartChallenge(ctx, latchkey.Start{
 		Fresh: latchkey.Challenge{
 			ID: id, Project: p.ID, To: r.To, Protocol: r.Protocol, Ask: ask, From: r.From, State: latchkey.Waiting,
-			Digits: p.Codes.Digits, MaxTries: p.Codes.Tries, Link: r.SendLink, LinkURL: r.LinkURL,
+			Digits: p.Codes.Digits, MaxTries: p.Codes.Tries, Link: r.SendLink,
+			Number: p.Approval == latchkey.ByNumber, LinkURL: r.LinkURL,
 			LinkHash: s.linkHash(id, p.ID, r.To), Started: now, Expires: now.Add(p.Codes.Life),
 		},
 		Again: again, AgainHash: s.linkHash(again, p.ID, r.To), MessageTry: now.Add(latchkey.MessageLease),
 	}, now)
 	if err != nil {
-		return latchkey.ChallengeID{}, err
+		return Operation{}, err
 	}
 	select {
 	case s.Outbox <- started.Message:
 	default: // the worker is behind; it finds the row in the store
 	}
-	return started.Challenge.ID, nil
+	return s.operation(started.Challenge), nil
+}
+
+// operation tells the match number whether or not the message carries a link: that may follow from how often the
+// address was guessed at, which is not the caller's to know.
+func (s *Service) operation(c latchkey.Challenge) Operation {
+	out := Operation{ID: c.ID}
+	if m, ok := s.Secrets.Match(c.ID, c.Project, c.To); ok && c.Number {
+		out.Match = m.Number
+	}
+	return out
 }
 
 // ask checks what the call asks for against the project or the client.

@@ -17,14 +17,15 @@ import (
 //	unknown     404
 func (s *Server) show(r *http.Request) (view, error) {
 	token := latchkey.Secret(r.PathValue("token"))
-	c, p, err := s.Login.Page(r.Context(), token)
+	link, err := s.Login.Page(r.Context(), token)
 	if latchkey.CodeOf(err) == latchkey.NotFound || latchkey.CodeOf(err) == latchkey.ProjectNotFound {
 		return s.unknown(r), nil
 	}
 	if err != nil {
 		return view{}, err
 	}
-	say := s.speak(r, c, p)
+	c := link.Challenge
+	say := s.speak(r, c, link.Project)
 	switch {
 	case !c.Live(s.Now()):
 		return say.gone(), nil
@@ -45,7 +46,7 @@ func (s *Server) approve(r *http.Request) (view, error) {
 		return v, nil
 	}
 	token := latchkey.Secret(r.PathValue("token"))
-	c, err := s.Login.Approve(r.Context(), token, s.origin(r))
+	c, err := s.Login.Approve(r.Context(), token, 0, s.origin(r))
 	if latchkey.CodeOf(err) == latchkey.NotFound {
 		return s.show(r) // says what became of the link
 	}
@@ -55,11 +56,11 @@ func (s *Server) approve(r *http.Request) (view, error) {
 	if c.LinkURL != "" {
 		return view{Status: http.StatusSeeOther, Goto: c.LinkURL}, nil // 303: the next request is a GET (RFC 9700 §4.12)
 	}
-	_, p, err := s.Login.Page(r.Context(), token)
+	link, err := s.Login.Page(r.Context(), token)
 	if err != nil {
 		return view{}, err
 	}
-	return s.speak(r, c, p).done(), nil
+	return s.speak(r, c, link.Project).done(), nil
 }
 
 // sameOrigin reports whether the request comes from a page of this server: by Sec-Fetch-Site, which no page can forge,

@@ -78,17 +78,17 @@ var project = latchkey.ProjectID{UUID: latchkey.UUID{1}}
 func (f *fixture) start(t *testing.T, linkURL string) (latchkey.ChallengeID, string) {
 	t.Helper()
 	to := latchkey.CanonicalAddress(latchkey.Email, "player@example.test")
-	id, err := f.service.Start(t.Context(), login.StartRequest{
+	op, err := f.service.Start(t.Context(), login.StartRequest{
 		Protocol: latchkey.JWT, Project: project, To: to, Redirect: "app://game", SendLink: true, LinkURL: linkURL,
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	token, ok := f.service.Secrets.LinkToken(id, project, to)
+	token, ok := f.service.Secrets.LinkToken(op.ID, project, to)
 	if !ok {
 		t.Fatal("no link token")
 	}
-	return id, "/l/" + token.Reveal()
+	return op.ID, "/l/" + token.Reveal()
 }
 
 func (f *fixture) state(t *testing.T, id latchkey.ChallengeID) latchkey.State {

@@ -9,14 +9,14 @@ import (
 
 const (
 	challengeColumns = `id, project, channel, address, protocol, client, redirect, state_echo, scope, payload, nonce,
-		code_challenge, with_logout, locale, ip, user_agent, state, digits, link, link_url, link_hash, tries, max_tries,
+		code_challenge, with_logout, locale, ip, user_agent, state, digits, link, number, link_url, link_hash, tries, max_tries,
 		resends, started, expires`
 
 	challengeByID   = `SELECT ` + challengeColumns + ` FROM challenges WHERE id = ?`
 	challengeByLink = `SELECT ` + challengeColumns + ` FROM challenges WHERE link_hash = ?`
 
 	insertChallenge = `INSERT INTO challenges (` + challengeColumns + `)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 	resendChallenge = `UPDATE challenges SET link = ?, link_url = ?, link_hash = ?, resends = ?, expires = ? WHERE id = ?`
 	judgeChallenge  = `UPDATE challenges SET state = ?, tries = ? WHERE id = ?`
 )
@@ -73,17 +73,20 @@ func (s *Store) findChallenge(ctx context.Context, query string, key []byte) (la
 
 // ApproveChallenge implements latchkey.LoginStore.
 func (s *Store) ApproveChallenge(ctx context.Context, h latchkey.Hash, from latchkey.Origin, now time.Time) (latchkey.Challenge, error) {
-	return s.pressButton(ctx, h, latchkey.Challenge.Approve, latchkey.ChallengeApproved, from, now)
+	return s.press(ctx, h, latchkey.Challenge.Approve, latchkey.Event{At: now, Kind: latchkey.ChallengeApproved, From: from})
 }
 
 // DenyChallenge implements latchkey.LoginStore.
-func (s *Store) DenyChallenge(ctx context.Context, h latchkey.Hash, from latchkey.Origin, now time.Time) (latchkey.Challenge, error) {
-	return s.pressButton(ctx, h, latchkey.Challenge.Deny, latchkey.ChallengeDenied, from, now)
+func (s *Store) DenyChallenge(
+	ctx context.Context, h latchkey.Hash, why string, from latchkey.Origin, now time.Time,
+) (latchkey.Challenge, error) {
+	return s.press(ctx, h, latchkey.Challenge.Deny,
+		latchkey.Event{At: now, Kind: latchkey.ChallengeDenied, From: from, Detail: why})
 }
 
-func (s *Store) pressButton(
-	ctx context.Context, h latchkey.Hash, rule func(latchkey.Challenge, time.Time) (latchkey.Challenge, error),
-	kind latchkey.Kind, from latchkey.Origin, now time.Time,
+// press applies the rule of a button to the challenge behind a link, and completes and stores its event.
+func (s *Store) press(
+	ctx context.Context, h latchkey.Hash, rule func(latchkey.Challenge, time.Time) (latchkey.Challenge, error), e latchkey.Event,
 ) (latchkey.Challenge, error) {
 	return write(ctx, s, func(c *conn) (latchkey.Challenge, error) {
 		old, err := c.challenge(challengeByLink, h[:])
@@ -93,17 +96,16 @@ func (s *Store) pressButton(
 		if old.ID.IsZero() {
 			return old, latchkey.NotFound
 		}
-		next, err := rule(old, now)
+		next, err := rule(old, e.At)
 		if err != nil || next == old {
 			return next, err
 		}
 		if err := c.judgeChallenge(next); err != nil {
 			return next, err
 		}
-		return next, c.insertEvent(latchkey.Event{
-			At: now, Kind: kind, Project: next.Project, Client: next.Ask.Client, Challenge: next.ID,
-			Address: next.To.String(), From: from,
-		})
+		e := e // the verb may run twice
+		e.Project, e.Client, e.Challenge, e.Address = next.Project, next.Ask.Client, next.ID, next.To.String()
+		return next, c.insertEvent(e)
 	})
 }
 
@@ -164,7 +166,7 @@ func (c *conn) challenge(query string, key []byte) (ch latchkey.Challenge, err e
 	ch.From = q.getOrigin()
 	ch.State = q.getState()
 	ch.Digits = int(q.getInt())
-	ch.Link = q.getBool()
+	ch.Link, ch.Number = q.getBool(), q.getBool()
 	ch.LinkURL = q.getText()
 	ch.LinkHash = q.getHash()
 	ch.Tries, ch.MaxTries, ch.Resends = int(q.getInt()), int(q.getInt()), int(q.getInt())
@@ -191,6 +193,7 @@ func (c *conn) insertChallenge(ch latchkey.Challenge) error {
 	q.putText(string(ch.State))
 	q.putInt(int64(ch.Digits))
 	q.putBool(ch.Link)
+	q.putBool(ch.Number)
 	q.putText(ch.LinkURL)
 	q.putHash(ch.LinkHash)
 	q.putInt(int64(ch.Tries))

@@ -9,12 +9,13 @@ import (
 
 const (
 	projectColumns = `id, name, locale, algorithm, token_life, access_life, refresh_life, code_digits, code_life, code_tries,
-		created, lists`
+		approval, logo, color, created, lists`
 	projectByID   = `SELECT ` + projectColumns + ` FROM projects WHERE id = ?`
 	allProjects   = `SELECT ` + projectColumns + ` FROM projects ORDER BY name, id`
-	insertProject = `INSERT INTO projects (` + projectColumns + `) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+	insertProject = `INSERT INTO projects (` + projectColumns + `) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 	updateProject = `UPDATE projects SET name = ?, locale = ?, algorithm = ?, token_life = ?, access_life = ?,
-		refresh_life = ?, code_digits = ?, code_life = ?, code_tries = ?, lists = ? WHERE id = ?`
+		refresh_life = ?, code_digits = ?, code_life = ?, code_tries = ?, approval = ?, logo = ?, color = ?,
+		lists = ? WHERE id = ?`
 )
 
 // projectLists are the settings of a project that are lists; they share a JSON column.
@@ -156,6 +157,9 @@ func (q *stmt) putSettings(p latchkey.Project) {
 	q.putInt(int64(p.Codes.Digits))
 	q.putInt(int64(p.Codes.Life))
 	q.putInt(int64(p.Codes.Tries))
+	q.putText(string(p.Approval))
+	q.putText(p.Logo)
+	q.putText(p.Color)
 }
 
 func (q *stmt) getProjectRow() (p latchkey.Project, err error) {
@@ -164,6 +168,7 @@ func (q *stmt) getProjectRow() (p latchkey.Project, err error) {
 	p.Algorithm = latchkey.Algorithm(q.getText())
 	p.TokenLife, p.AccessLife, p.RefreshLife = q.getDuration(), q.getDuration(), q.getDuration()
 	p.Codes = latchkey.CodePolicy{Digits: int(q.getInt()), Life: q.getDuration(), Tries: int(q.getInt())}
+	p.Approval, p.Logo, p.Color = latchkey.Approval(q.getText()), q.getText(), q.getText()
 	p.Created = q.getTime()
 	var lists projectLists
 	if err := json.Unmarshal(q.getBlob(), &lists); err != nil {

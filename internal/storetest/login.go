@@ -116,21 +116,22 @@ func approveErrors(w *world) {
 
 func deny(w *world) {
 	c := w.start(w.Email(), withLink)
-	got, err := w.DenyChallenge(w.ctx(), c.LinkHash, w.Origin(), w.now)
+	got, err := w.DenyChallenge(w.ctx(), c.LinkHash, "because", w.Origin(), w.now)
 	w.must(err)
 	c.State = latchkey.Denied
 	same(w, "what DenyChallenge gives", got, c)
 	same(w, "the challenge", w.stored(c.ID), c)
 	same(w, "the event", w.last().Kind, latchkey.ChallengeDenied)
-	_, err = w.DenyChallenge(w.ctx(), c.LinkHash, w.Origin(), w.now)
+	same(w, "why", w.last().Detail, "because")
+	_, err = w.DenyChallenge(w.ctx(), c.LinkHash, "because", w.Origin(), w.now)
 	w.must(err)
 	same(w, "events after denying twice", w.count(latchkey.ChallengeDenied), 1)
 	w.wants("the right code", w.answer(c, RightCode).Verdict, latchkey.WrongCode)
 	_, err = w.ApproveChallenge(w.ctx(), c.LinkHash, w.Origin(), w.now)
 	w.wants("approving what was denied", err, latchkey.NotFound)
-	_, err = w.DenyChallenge(w.ctx(), c.LinkHash, w.Origin(), c.Expires)
+	_, err = w.DenyChallenge(w.ctx(), c.LinkHash, "because", w.Origin(), c.Expires)
 	w.wants("denying what is dead", err, latchkey.NotFound)
-	_, err = w.DenyChallenge(w.ctx(), latchkey.HashSecret("x"), w.Origin(), w.now)
+	_, err = w.DenyChallenge(w.ctx(), latchkey.HashSecret("x"), "because", w.Origin(), w.now)
 	w.wants("an unknown link", err, latchkey.NotFound)
 }
 

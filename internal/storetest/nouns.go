@@ -65,6 +65,7 @@ func (ns *Nouns) Project(name string) latchkey.Project {
 	p.Algorithm = latchkey.ES256
 	p.TokenLife, p.AccessLife, p.RefreshLife = 2*time.Hour, 3*time.Hour, 4*time.Hour
 	p.Codes = latchkey.CodePolicy{Digits: 8, Life: 90 * time.Second, Tries: 4}
+	p.Approval, p.Logo, p.Color = latchkey.ByNumber, "https://game.example.com/logo.png", "#aa00ff"
 	return p
 }
 

@@ -13,6 +13,9 @@ CREATE TABLE projects (
 	code_digits   INTEGER NOT NULL,
 	code_life     INTEGER NOT NULL,
 	code_tries    INTEGER NOT NULL,
+	approval      TEXT NOT NULL,
+	logo          TEXT NOT NULL,
+	color         TEXT NOT NULL,
 	created       INTEGER NOT NULL,
 	lists         TEXT NOT NULL -- JSON: URLs, origins, channels
 ) WITHOUT ROWID;
@@ -79,6 +82,7 @@ CREATE TABLE challenges (
 	state          TEXT NOT NULL,
 	digits         INTEGER NOT NULL,
 	link           INTEGER NOT NULL,
+	number         INTEGER NOT NULL,
 	link_url       TEXT NOT NULL,
 	link_hash      BLOB,
 	tries          INTEGER NOT NULL,

@@ -128,10 +128,10 @@ func TestDerivationsDifferByEveryInput(t *testing.T) {
 	foreignID := latchkey.ChallengeID{Handle: handleUnder(other, 1)}
 	c, ok := other.Code(foreignID, project, ann, 10)
 	add("code, another master secret", c, ok)
-	a, ok := s.AuthorizationCode(latchkey.CodeID{Handle: id.Handle})
+	a, ok := s.AuthorizationCode(latchkey.CodeID(id))
 	add("authorization code", a, ok)
 	for g := range uint32(3) {
-		r, ok := s.RefreshToken(latchkey.GrantID{Handle: id.Handle}, g)
+		r, ok := s.RefreshToken(latchkey.GrantID(id), g)
 		add(fmt.Sprint("refresh token ", g), r, ok)
 	}
 	if _, ok := s.Code(foreignID, project, ann, 6); ok {

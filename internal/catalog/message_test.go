@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"errors"
 	"io"
 	"regexp"
 	"strings"
@@ -186,7 +187,7 @@ func elements(t *testing.T, page string) map[string]int {
 	for {
 		switch z.Next() {
 		case html.ErrorToken:
-			if z.Err() != io.EOF || depth != 0 {
+			if !errors.Is(z.Err(), io.EOF) || depth != 0 {
 				t.Errorf("the HTML does not close: %v, depth %d", z.Err(), depth)
 			}
 			return tags

@@ -193,7 +193,7 @@ func retryAfter(d time.Duration) string {
 
 // panicked makes an error of a recovered panic. http.ErrAbortHandler goes on: it is how a handler hangs up.
 func panicked(p any) error {
-	if p == http.ErrAbortHandler {
+	if err, ok := p.(error); ok && errors.Is(err, http.ErrAbortHandler) {
 		panic(p)
 	}
 	return &latchkey.Error{Code: latchkey.Internal, Err: fmt.Errorf("panic: %v\n%s", p, debug.Stack())}

@@ -138,11 +138,11 @@ func (w *writer) take() (closed bool) {
 // each is run again in a transaction of its own.
 func (w *writer) commit(batch []*verb) {
 	w.gate.Lock()
-	broken, err := w.transact(batch)
+	broken, _ := w.transact(batch) // each verb has its error
 	if broken && len(batch) > 1 {
 		for i := range batch {
-			if _, err = w.transact(batch[i : i+1]); errors.Is(err, errBegin) {
-				fail(batch[i:], err) // nobody gets in: 256 waits for a lock would be minutes
+			if _, err := w.transact(batch[i : i+1]); errors.Is(err, errBegin) {
+				_ = fail(batch[i:], err) // nobody gets in: 256 waits for a lock would be minutes
 				break
 			}
 		}

@@ -106,10 +106,10 @@ func (w *Worker) Run(ctx context.Context) error {
 
 // originHost is the host of the origin-bound line: the port is left out where the scheme implies it.
 func originHost(u *url.URL) string {
-	switch {
-	case u.Scheme == "https":
+	switch u.Scheme {
+	case "https":
 		return strings.TrimSuffix(u.Host, ":443")
-	case u.Scheme == "http":
+	case "http":
 		return strings.TrimSuffix(u.Host, ":80")
 	}
 	return u.Host

@@ -57,6 +57,7 @@ type config struct {
 	publicURL string
 	tls       *tls.Config // nil: plain http
 	proxies   []netip.Prefix
+	polls     pollLimits
 	database  string
 	secrets   latchkey.Secrets
 	senders   map[latchkey.Channel][]latchkey.Sender
@@ -82,7 +83,7 @@ func (s settings) check(from *origins, now func() time.Time) (config, error) {
 	j.problems = append(j.problems, from.problems...)
 	c := config{
 		listen: j.address("listen", s.Listen), publicURL: j.publicURL(s.PublicURL), tls: j.tls(s.TLSCert, s.TLSKey),
-		proxies: j.proxies(s.TrustedProxy), database: s.path(), logLevel: j.level(s.LogLevel),
+		proxies: j.proxies(s.TrustedProxy), polls: j.polls(s.MaxPolls, s.MaxPollsPerClient), database: s.path(), logLevel: j.level(s.LogLevel),
 		metrics: j.address("metrics-listen", s.MetricsListen), shutdown: j.duration("shutdown-timeout", s.ShutdownTimeout),
 	}
 	if len(s.Secret)+len(s.SecretFile) == 0 {

@@ -48,6 +48,8 @@ func (c configCheck) Run(a *app) error {
 	add("tls-cert", c.TLSCert)
 	add("tls-key", c.TLSKey)
 	add("trusted-proxy", strings.Join(c.TrustedProxy, " "))
+	add("max-polls", c.MaxPolls)
+	add("max-polls-per-client", c.MaxPollsPerClient)
 	add("data", c.Data)
 	add("database", c.path())
 	add("secret", hidden(len(c.Secret)))

@@ -26,9 +26,12 @@ import (
 // devCommand is `latchkey dev`. It reads no variable and no file: what an operator configured for serve must not reach
 // it, and its demo clients, whose secrets everybody knows, must not reach an operator's database.
 type devCommand struct {
-	Listen string `default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Where to listen: this machine only. Port 0 takes a free one. Default: ${default}."`
-	Data   string `default:"latchkey-data" placeholder:"DIR" help:"Folder for the database and the master secret; made if it is not there. Default: ./${default}."`
-	Debug  bool   `help:"Log every request and every message to stderr."`
+	Listen            string `default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Where to listen: this machine only. Port 0 takes a free one. Default: ${default}."`
+	Data              string `default:"latchkey-data" placeholder:"DIR" help:"Folder for the database and the master secret; made if it is not there. Default: ./${default}."`
+	MaxPolls          string `default:"auto" placeholder:"N" help:"How many devices may wait for a link at once. auto: as many as the limit of open files allows, less a reserve for logins. Default: ${default}."`
+	MaxPollsPerClient string `default:"256" placeholder:"N" help:"How many of them may be of one IPv4 address or IPv6 /64. Default: ${default}."`
+
+	Debug bool `help:"Log every request and every message to stderr."`
 }
 
 // Help implements kong's detail.
@@ -47,11 +50,16 @@ func (d devCommand) Run(ctx context.Context, a *app) error {
 		return wrongUsage("dev listens on this machine only, such as 127.0.0.1:8080 or localhost:8080, not on %q: "+
 			"its inbox shows every code, and the secrets of its demo clients are public. For others to reach it, use latchkey serve", d.Listen)
 	}
+	j := &judge{from: &origins{}, now: a.Now}
+	limits := j.polls(d.MaxPolls, d.MaxPollsPerClient)
+	if err := mistakes("the flags are not right", j.problems); err != nil {
+		return err
+	}
 	listener, err := listen(d.Listen, "--listen")
 	if err != nil {
 		return err
 	}
-	s, err := d.open(ctx, a, listener)
+	s, err := d.open(ctx, a, listener, limits)
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
@@ -59,7 +67,7 @@ func (d devCommand) Run(ctx context.Context, a *app) error {
 }
 
 // open makes the server. The listener is open already, and so a request that comes before run is answered then.
-func (d devCommand) open(ctx context.Context, a *app, listener net.Listener) (*server, error) {
+func (d devCommand) open(ctx context.Context, a *app, listener net.Listener, limits pollLimits) (*server, error) {
 	if err := prepareFolder(d.Data); err != nil {
 		return nil, err
 	}
@@ -79,7 +87,7 @@ func (d devCommand) open(ctx context.Context, a *app, listener net.Listener) (*s
 	inbox := devinbox.New(a.Now)
 	senders := []latchkey.Sender{inbox}
 	s, err := newServer(house{
-		store: store, secrets: secrets, publicURL: demo.url, now: a.Now, shutdown: 10 * time.Second, clientIP: peer,
+		store: store, secrets: secrets, publicURL: demo.url, now: a.Now, shutdown: 10 * time.Second, polls: limits, clientIP: peer,
 		senders: map[latchkey.Channel][]latchkey.Sender{latchkey.Email: senders, latchkey.Phone: senders},
 		log:     newLog(a.Stderr, level),
 		dev: func(closing <-chan struct{}) (*pages.Dev, error) {

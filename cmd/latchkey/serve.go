@@ -63,7 +63,7 @@ func (c serveCommand) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return errors.Join(err, store.Close())
 	}
-	s.log.Info("serving", "listen", listener.Addr().String(), "public_url", cfg.publicURL, "database", cfg.database, "version", version())
+	s.log.Info("serving", "listen", listener.Addr().String(), "public_url", cfg.publicURL, "database", cfg.database, "max_polls", s.polls.all, "version", version())
 	return s.run(ctx, listener)
 }
 
@@ -82,7 +82,7 @@ func assemble(ctx context.Context, a *app, cfg config, store latchkey.Store) (_ 
 	}
 	s, err := newServer(house{
 		store: store, secrets: cfg.secrets, senders: cfg.senders, publicURL: cfg.publicURL, now: a.Now,
-		shutdown: cfg.shutdown, clientIP: behind(cfg.proxies), metrics: numbers, log: newLog(a.Stderr, cfg.logLevel),
+		shutdown: cfg.shutdown, polls: cfg.polls, clientIP: behind(cfg.proxies), metrics: numbers, log: newLog(a.Stderr, cfg.logLevel),
 	})
 	if err == nil {
 		main, err = listen(cfg.listen, "--listen")

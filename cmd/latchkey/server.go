@@ -42,6 +42,7 @@ type house struct {
 	log       *slog.Logger
 	now       func() time.Time
 	shutdown  time.Duration
+	polls     pollLimits
 
 	clientIP func(*http.Request) netip.Addr
 	metrics  net.Listener                                      // of /metrics and profiles; nil: /metrics is on the main address
@@ -59,6 +60,7 @@ type server struct {
 
 // newServer puts the house together. It starts nothing.
 func newServer(h house) (*server, error) {
+	h.polls = h.polls.resolve(openFiles(), h.log)
 	texts, err := catalog.New()
 	if err != nil {
 		return nil, err
@@ -77,7 +79,8 @@ func newServer(h house) (*server, error) {
 		Tokens:   &token.Service{Store: store, Signer: signer, Secrets: h.secrets, PublicURL: h.publicURL, Now: h.now},
 		Accounts: &account.Service{Store: store, Signer: signer, PublicURL: h.publicURL, Now: h.now},
 		Store:    readiness{store, s.closing}, Log: h.log,
-		Observe: metrics.Request, Verdict: metrics.Login, Holding: metrics.Polls, ClientIP: h.clientIP,
+		Observe: metrics.Request, Verdict: metrics.Login, Holding: metrics.Polls, Refused: metrics.PollRefused, ClientIP: h.clientIP,
+		MaxPolls: h.polls.all, MaxPollsPerClient: h.polls.perClient,
 	}
 	web := &pages.Server{
 		Login: logins, Catalog: texts, PublicURL: h.publicURL, Log: h.log, Now: h.now, ClientIP: h.clientIP,

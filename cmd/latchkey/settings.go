@@ -25,6 +25,9 @@ type settings struct {
 	TLSKey       string   `setting:"" name:"tls-key" group:"reach" placeholder:"FILE" help:"Private key of --tls-cert in PEM."`
 	TrustedProxy []string `setting:"" sep:"none" group:"reach" placeholder:"ADDR" help:"Address or network of a proxy whose X-Forwarded-For is believed. Without it everybody behind a proxy counts as one. Repeatable."`
 
+	MaxPolls          string `setting:"" group:"reach" default:"auto" placeholder:"N" help:"How many devices may wait for a link at once; others are told to come again. auto: as many as the limit of open files allows, less a reserve for logins. Default: ${default}."`
+	MaxPollsPerClient string `setting:"" group:"reach" default:"256" placeholder:"N" help:"How many of them may be of one IPv4 address or IPv6 /64. Default: ${default}."`
+
 	Email []string `setting:"" sep:"none" group:"send" placeholder:"URL" help:"A provider for email. Repeatable: the next one is tried when one fails."`
 	SMS   []string `setting:"" name:"sms" sep:"none" group:"send" placeholder:"URL" help:"A provider for SMS. Repeatable."`
 

@@ -5,6 +5,7 @@
 //	server.go    the map of the API, and what happens around every call
 //	login.go     start and complete
 //	wait.go      the held poll
+//	polls.go     how many polls are held
 //	token.go     tokens and keys
 //	user.go      the signed-in person
 //	request.go   request ids, clean paths, the access line
@@ -45,8 +46,14 @@ type Server struct {
 	Verdict func(channel latchkey.Channel, protocol latchkey.Protocol, verdict string)
 	// Holding is told +1 when a poll begins to wait and -1 when it ends.
 	Holding func(delta int)
+	// Refused is told of every poll that found no room.
+	Refused func()
+	// MaxPolls is how many polls are held at once, and MaxPollsPerClient how many of one client network; 0: any number.
+	MaxPolls, MaxPollsPerClient int
 	// ClientIP says where a request came from; nil: from the peer of the connection.
 	ClientIP func(*http.Request) netip.Addr
+
+	polls polls
 }
 
 // Settings is what Server reads of the store by itself: whose browser pages may call, and whether it is up.
@@ -214,11 +221,13 @@ func (s *Server) origin(r *http.Request) latchkey.Origin {
 		}
 		agent = agent[:cut]
 	}
-	o := latchkey.Origin{UserAgent: agent}
+	return latchkey.Origin{IP: s.clientIP(r), UserAgent: agent}
+}
+
+func (s *Server) clientIP(r *http.Request) netip.Addr {
 	if s.ClientIP != nil {
-		o.IP = s.ClientIP(r)
-	} else if peer, err := netip.ParseAddrPort(r.RemoteAddr); err == nil {
-		o.IP = peer.Addr().Unmap()
+		return s.ClientIP(r)
 	}
-	return o
+	peer, _ := netip.ParseAddrPort(r.RemoteAddr)
+	return peer.Addr().Unmap()
 }

@@ -25,6 +25,11 @@ func (s *Server) waitForLink(w http.ResponseWriter, r *http.Request) error {
 	req.Project, _ = latchkey.ParseProjectID(q.values.Get("projectId"))
 	req.To, _ = address.Parse(q.values.Get("login"))
 	req.Operation = q.values.Get("operation_id")
+	from := latchkey.NetworkOf(s.clientIP(r))
+	if !s.polls.enter(from, s.MaxPolls, s.MaxPollsPerClient) {
+		return s.refusePoll(w, r)
+	}
+	defer s.polls.leave(from)
 	if s.Holding != nil {
 		s.Holding(+1)
 		defer s.Holding(-1)

@@ -24,6 +24,7 @@ type Metrics struct {
 	sending  *prometheus.HistogramVec
 	requests *prometheus.HistogramVec
 	polls    prometheus.Gauge
+	refused  prometheus.Counter
 }
 
 // New gives Metrics with every figure at zero. queued is asked for the number of messages that wait in this process
@@ -54,11 +55,15 @@ func New(queued func() int) *Metrics {
 			Name: "latchkey_held_polls",
 			Help: "Clients that wait for a link to be pressed (GET /otc/code).",
 		}),
+		refused: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "latchkey_refused_polls_total",
+			Help: "Clients that were told to come again because too many waited already, of their network or in all.",
+		}),
 	}
 	if queued == nil {
 		queued = func() int { return 0 }
 	}
-	m.registry.MustRegister(m.logins, m.messages, m.sending, m.requests, m.polls,
+	m.registry.MustRegister(m.logins, m.messages, m.sending, m.requests, m.polls, m.refused,
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "latchkey_outbox_queued",
 			Help: "Messages that wait in this process for a free sender. What does not fit here waits in the store.",
@@ -93,6 +98,9 @@ func (m *Metrics) Request(route, method string, status int, took time.Duration) 
 
 // Polls adds delta to the number of clients that wait.
 func (m *Metrics) Polls(delta int) { m.polls.Add(float64(delta)) }
+
+// PollRefused counts one client that could not wait.
+func (m *Metrics) PollRefused() { m.refused.Inc() }
 
 // knownMethod keeps a caller who makes up methods from making up series.
 func knownMethod(method string) string {

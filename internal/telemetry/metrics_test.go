@@ -27,6 +27,7 @@ func TestNames(t *testing.T) {
 	m.Request("unmatched", "BREW", 404, time.Millisecond)
 	m.Polls(3)
 	m.Polls(-1)
+	m.PollRefused()
 
 	var lines []string
 	for line := range strings.Lines(scrape(t, m)) {

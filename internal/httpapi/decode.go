@@ -135,6 +135,15 @@ func (q *query) text(name string) string {
 	return v
 }
 
+// required gives a parameter. Mistakes: Missing, Invalid.
+func (q *query) required(name string) string {
+	v := q.text(name)
+	if v == "" {
+		q.mistake(latchkey.NoField(name))
+	}
+	return v
+}
+
 // flag gives a parameter that is 0 or 1; absent is 0. Mistakes: Invalid.
 func (q *query) flag(name string) bool {
 	v := q.text(name)

@@ -26,7 +26,10 @@ type target struct {
 func targets(w *world) map[string]target {
 	as := []string{"Authorization", "Bearer " + w.userToken(jwtEmail)}
 	out := map[string]target{
-		"otc":         {method: "GET", path: "/api/otc/code", query: pollQuery(w, jwtEmail, strings.Repeat("A", 32))},
+		"otc": {method: "GET", path: "/api/otc/code", query: pollQuery(w, jwtEmail, strings.Repeat("A", 32))},
+		"push": {method: "GET", path: "/api/otc/push", query: url.Values{
+			"projectId": {w.project.String()}, "state": {strings.Repeat("A", 22)}, "action": {"approve"}, "link_url": {linkURL},
+		}, header: []string{"Origin", origin, "Sec-Fetch-Dest", "empty"}},
 		"code":        {method: "POST", path: "/api/oauth2/token", form: redeem(strings.Repeat("A", 64))},
 		"refresh":     {method: "POST", path: "/api/oauth2/token", form: refresh(strings.Repeat("A", 64))},
 		"keys":        {method: "GET", path: "/api/projects/" + w.project.String() + "/keys"},

@@ -6,6 +6,7 @@
 //	login.go     start and complete
 //	wait.go      the held poll
 //	polls.go     how many polls are held
+//	push.go      the link's button on a page of the project's own
 //	token.go     tokens and keys
 //	user.go      the signed-in person
 //	request.go   request ids, clean paths, the access line
@@ -86,6 +87,7 @@ func (s *Server) Routes() []Route {
 		{"POST", "/api/oauth2/login/email/confirm", s.confirm(latchkey.OAuth2, latchkey.Email)},
 		{"POST", "/api/oauth2/login/phone/confirm", s.confirm(latchkey.OAuth2, latchkey.Phone)},
 		{"GET", "/api/otc/code", s.waitForLink},
+		{"GET", "/api/otc/push", s.push},
 		{"POST", "/api/oauth2/token", s.giveToken},
 		{"GET", "/api/projects/{projectId}/keys", s.keys},
 		{"POST", "/api/token/validate", s.validateToken},

@@ -23,13 +23,18 @@ func pollQuery(w *world, a way, operation string) url.Values {
 // approve presses the button behind the link of an operation.
 func (w *world) approve(a way, m latchkey.Message) {
 	w.t.Helper()
+	_, err := w.server.Login.Approve(w.t.Context(), w.linkToken(m), 0, latchkey.Origin{})
+	w.must(err)
+}
+
+// linkToken is the last part of the link in m.
+func (w *world) linkToken(m latchkey.Message) latchkey.Secret {
+	w.t.Helper()
 	token, ok := w.secrets.LinkToken(m.Challenge, m.Project, m.To)
 	if !ok {
 		w.t.Fatal("no link token can be derived from the message")
 	}
-	if _, err := w.server.Login.Approve(w.t.Context(), token, 0, latchkey.Origin{}); err != nil {
-		w.t.Fatal(err)
-	}
+	return token
 }
 
 // startLink starts a login whose message carries a link.

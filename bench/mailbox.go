@@ -10,9 +10,10 @@ import (
 	"time"
 )
 
-// A mail is what a person finds in their inbox: the code, and when it came.
+// A mail is what a person finds in their inbox: the code, perhaps a link, and when it came.
 type mail struct {
 	code string
+	link string // the token in it; empty without a link
 	at   time.Time
 	err  error // no code could be read in it
 }
@@ -47,8 +48,9 @@ func (m *mailboxes) deliver(address string, raw []byte) {
 	if box == nil {
 		return
 	}
-	code, err := readCode(raw)
-	box <- mail{code: code, at: now, err: err}
+	got, err := readMail(raw)
+	got.at, got.err = now, err
+	box <- got
 }
 
 // strays counts the mails that nobody waited for: a message sent twice, for one.
@@ -58,13 +60,30 @@ func (m *mailboxes) strays() int {
 	return m.stray
 }
 
-// readCode reads the code in the text part of a mail: the first run of six to ten digits that stands alone, which is
-// what a person sees first, too.
-func readCode(raw []byte) (string, error) {
+// readMail reads the text part of a mail.
+func readMail(raw []byte) (m mail, err error) {
 	text, err := textPart(raw)
 	if err != nil {
-		return "", err
+		return m, err
 	}
+	m.link = linkIn(text)
+	m.code, err = codeIn(text)
+	return m, err
+}
+
+// linkIn gives the token of the first link in a text.
+func linkIn(text []byte) string {
+	_, rest, _ := bytes.Cut(text, []byte("/l/"))
+	for i, b := range rest {
+		if b <= ' ' {
+			return string(rest[:i])
+		}
+	}
+	return string(rest)
+}
+
+// codeIn gives the first run of six to ten digits that stands alone, which is what a person sees first, too.
+func codeIn(text []byte) (string, error) {
 	for i := 0; i < len(text); i++ {
 		if !digit(text[i]) {
 			continue

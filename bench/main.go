@@ -3,6 +3,7 @@
 //
 //	go run ./bench                                     32 workers, 20 s, new and returning users, HS256
 //	go run ./bench -alg RS256 -protocol oauth2 -profile
+//	go run ./bench -polls 18000                        devices that wait for their link, held at the same time
 //
 // README.md says how to read what it prints. It is a program of its own and talks to the server only as a client would:
 // commands, HTTP, SMTP.
@@ -37,7 +38,13 @@ type options struct {
 	JSON     string        `json:"-"`
 	Profile  bool          `json:"-"`
 
+	Polls   int `json:"polls,omitempty"`   // held at the same time, over all servers; 0: measure logins
+	Servers int `json:"servers,omitempty"` // that hold them
+	Files   int `json:"files,omitempty"`   // that each server may open, if polls beyond that are to be refused; 0: none are
+	First   int `json:"-"`                 // number of this process's first poll
+
 	serveFloor bool // this process is the bare server
+	serveHall  bool // this process has one server and its polls
 }
 
 func main() {
@@ -55,8 +62,13 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	if o.serveFloor {
+	switch {
+	case o.serveFloor:
 		return serveFloor(ctx, out)
+	case o.serveHall:
+		return serveHall(ctx, o, os.Stdin, out)
+	case o.Polls > 0:
+		return measurePolls(ctx, o, out)
 	}
 	r := report{Options: o, Go: runtime.Version(), Cores: runtime.NumCPU()}
 	if r.Floor, err = measureFloor(ctx, o); err != nil {
@@ -72,7 +84,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	if o.JSON == "" {
 		return nil
 	}
-	return r.save(o.JSON)
+	return saveJSON(r, o.JSON)
 }
 
 func parse(args []string) (options, error) {
@@ -90,6 +102,11 @@ func parse(args []string) (options, error) {
 	f.StringVar(&o.Dir, "dir", ".cache/bench", "folder on the disk that is to hold the database; it is emptied afterwards")
 	f.StringVar(&o.JSON, "json", "", "also write the figures to this file")
 	f.BoolVar(&o.Profile, "profile", false, "profile the server and print where its CPU time goes")
+	f.IntVar(&o.Polls, "polls", 0, "hold so many polls instead of signing in")
+	f.IntVar(&o.Servers, "servers", 1, "with -polls: how many server processes hold them; none can have more than 20,000 open files in some places")
+	f.IntVar(&o.Files, "files", 0, "with -polls: let a server open only so many files, and expect it to refuse polls beyond that while logins go on")
+	f.IntVar(&o.First, "first", 0, "number of the first poll (used by bench itself)")
+	f.BoolVar(&o.serveHall, "hall", false, "be one server's polls (used by bench itself)")
 	f.BoolVar(&o.serveFloor, "serve-floor", false, "be the bare server (used by bench itself)")
 	if err := f.Parse(args); err != nil {
 		return o, err
@@ -105,6 +122,10 @@ func parse(args []string) (options, error) {
 		return o, fmt.Errorf("-alg is HS256, RS256, ES256 or EdDSA, not %q", o.Alg)
 	case !slices.Contains([]string{"jwt", "oauth2"}, o.Protocol):
 		return o, fmt.Errorf("-protocol is jwt or oauth2, not %q", o.Protocol)
+	case o.Polls < 0 || o.Servers < 1 || o.Files < 0 || o.Polls > 0 && o.Polls < o.Servers:
+		return o, fmt.Errorf("-polls and -files must not be negative, and each of the -servers needs a poll")
+	case o.Polls > 0 && o.For < time.Second:
+		return o, fmt.Errorf("with -polls, -for is a second at least")
 	case o.Pool < o.Workers:
 		return o, fmt.Errorf("-pool must be at least -workers: nobody signs in twice at once")
 	}

@@ -1,10 +1,8 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
-	"os"
 	"text/tabwriter"
 	"time"
 )
@@ -77,15 +75,6 @@ func printCosts(out io.Writer, x result) {
 	for _, c := range x.Costs {
 		fmt.Fprintf(out, "%6.1f%% %6.1f%%  %s\n", c.Self, c.Cumulative, c.Function)
 	}
-}
-
-// save writes the report as JSON.
-func (r report) save(path string) error {
-	raw, err := json.MarshalIndent(r, "", "  ")
-	if err != nil {
-		return err
-	}
-	return os.WriteFile(path, append(raw, '\n'), 0o644)
 }
 
 func milli(d time.Duration) string { return fmt.Sprintf("%.2f ms", d.Seconds()*1e3) }

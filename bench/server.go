@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -55,9 +56,8 @@ func (s *server) start(ctx context.Context, o options, smtp string) error {
 	binary := o.Binary
 	if binary == "" {
 		binary = filepath.Join(s.dir, "latchkey")
-		build := exec.CommandContext(ctx, "go", "build", "-o", binary, "./cmd/latchkey")
-		if out, err := build.CombinedOutput(); err != nil {
-			return fmt.Errorf("go build ./cmd/latchkey (run bench in the module's root): %w\n%s", err, out)
+		if err := build(ctx, binary); err != nil {
+			return err
 		}
 	}
 	if err := s.makeProject(ctx, binary, o.Alg); err != nil {
@@ -80,7 +80,7 @@ func (s *server) start(ctx context.Context, o options, smtp string) error {
 	if s.log, err = os.Create(filepath.Join(s.dir, "server.log")); err != nil {
 		return err
 	}
-	s.cmd = exec.Command(binary, args...)
+	s.cmd = limited(o.Files, binary, args...)
 	s.cmd.Env = append(cleanEnv(), "LATCHKEY_SECRET="+strings.Repeat("5e", 32))
 	s.cmd.Stdout, s.cmd.Stderr = s.log, s.log
 	began := time.Now()
@@ -96,6 +96,23 @@ func (s *server) start(ctx context.Context, o options, smtp string) error {
 	return nil
 }
 
+// build makes the program.
+func build(ctx context.Context, binary string) error {
+	out, err := exec.CommandContext(ctx, "go", "build", "-o", binary, "./cmd/latchkey").CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("go build ./cmd/latchkey (run bench in the module's root): %w\n%s", err, out)
+	}
+	return nil
+}
+
+// limited makes a command that has only so many files; 0: as many as this process.
+func limited(files int, binary string, args ...string) *exec.Cmd {
+	if files == 0 {
+		return exec.Command(binary, args...)
+	}
+	return exec.Command("sh", append([]string{"-c", `ulimit -n "$0" && exec "$@"`, strconv.Itoa(files), binary}, args...)...)
+}
+
 func (s *server) data() string { return filepath.Join(s.dir, "data") }
 
 // makeProject makes a project and a public client with the program's own commands.
@@ -109,7 +126,8 @@ func (s *server) makeProject(ctx context.Context, binary, alg string) error {
 	var project struct {
 		ID string `json:"id"`
 	}
-	err := s.command(ctx, &project, binary, "project", "create", "Bench", "--callback-url", callbackURL, "--algorithm", alg, "--json")
+	err := s.command(ctx, &project, binary, "project", "create", "Bench", "--callback-url", callbackURL,
+		"--algorithm", alg, "--code-life", "600s", "--json") // a code must outlive the run
 	if err != nil {
 		return err
 	}

@@ -34,9 +34,9 @@ func TestReadCode(t *testing.T) {
 		"no end of head":      {"Content-Type: text/plain", ""},
 		"empty":               {"", ""},
 	} {
-		got, err := readCode([]byte(c.raw))
-		if got != c.want || (err == nil) != (c.want != "") {
-			t.Errorf("%s: got %q, %v; want %q", name, got, err, c.want)
+		got, err := readMail([]byte(c.raw))
+		if got.code != c.want || (err == nil) != (c.want != "") {
+			t.Errorf("%s: got %q, %v; want %q", name, got.code, err, c.want)
 		}
 	}
 }

@@ -14,6 +14,7 @@ import (
 type load struct {
 	oauth2   bool
 	host     string
+	project  string
 	start    string // path and query of the start call
 	confirm  string
 	callback string // where a login must end
@@ -28,7 +29,7 @@ const (
 )
 
 func newLoad(s *server, k *sink, oauth2 bool) load {
-	l := load{oauth2: oauth2, host: s.host, callback: callbackURL, client: s.client, sink: k}
+	l := load{oauth2: oauth2, host: s.host, project: s.project, callback: callbackURL, client: s.client, sink: k}
 	if oauth2 {
 		q := url.Values{"client_id": {s.client}, "response_type": {"code"}, "state": {state}, "scope": {"offline"}}
 		l.start = "/api/oauth2/login/email/request?" + q.Encode()

@@ -216,7 +216,7 @@ func TestDevSignsInEndToEnd(t *testing.T) {
 		}
 		m := d.message(t, "+12025550123")
 		path := strings.TrimPrefix(m.Link, d.url)
-		if status, page := d.call(t, "POST", path, "", "Sec-Fetch-Site", "same-origin"); status != 303 || page["location"] != d.url+"/demo/callback" {
+		if status, page := d.call(t, "POST", path, "action=approve", "Sec-Fetch-Site", "same-origin", "Content-Type", "application/x-www-form-urlencoded"); status != 303 || page["location"] != d.url+"/demo/callback" {
 			t.Fatalf("approve: %d %v", status, page)
 		}
 		status, polled := d.call(t, "GET", fmt.Sprintf("/api/otc/code?projectId=%s&login=%%2B12025550123&operation_id=%s", demoID, started["operation_id"]), "")

@@ -28,6 +28,7 @@ var table = map[string]room{
 	// Rooms that only compute.
 	"internal/address":   {house: []string{""}, outside: []string{"github.com/nyaruka/phonenumbers", "golang.org/x/net"}},
 	"internal/catalog":   {house: []string{""}, outside: []string{"github.com/nicksnyder/go-i18n/v2", "golang.org/x/text"}},
+	"internal/device":    {outside: []string{"github.com/mileusna/useragent"}},
 	"internal/jose":      {house: []string{""}, outside: []string{"github.com/go-jose/go-jose/v4"}},
 	"internal/memory":    {house: []string{""}},
 	"internal/cached":    {house: []string{""}},
@@ -39,10 +40,11 @@ var table = map[string]room{
 	"internal/sms/twilio":  {house: []string{""}},
 	"internal/sms/webhook": {house: []string{""}},
 	"internal/devinbox":    {house: []string{""}},
+	"internal/geoip":       {outside: []string{"github.com/oschwald/maxminddb-golang/v2"}},
 
 	// Ways in: they decode, call one use case, and encode.
 	"internal/httpapi": {house: []string{"", "api", "internal/account", "internal/address", "internal/login", "internal/token"}},
-	"internal/pages":   {house: []string{"", "internal/catalog", "internal/devinbox", "internal/login"}},
+	"internal/pages":   {house: []string{"", "internal/catalog", "internal/device", "internal/devinbox", "internal/login"}},
 	"internal/worker":  {house: []string{"", "internal/catalog"}},
 
 	// Wiring.
@@ -57,16 +59,18 @@ var table = map[string]room{
 	},
 
 	// The ports' contracts in executable form, the laws, and programs around the house.
-	"internal/storetest":  {house: []string{""}},
-	"internal/sendertest": {house: []string{""}},
-	"internal/arch":       {},
-	"internal/sdktest":    {},
-	"internal/crashtest":  {},
-	"bench":               {},
+	"internal/storetest":   {house: []string{""}},
+	"internal/sendertest":  {house: []string{""}},
+	"internal/arch":        {},
+	"internal/browsertest": {},
+	"internal/sdktest":     {},
+	"internal/crashtest":   {},
+	"bench":                {},
 }
 
 // forTests are the modules that only tests may import, and no test may import a module from elsewhere.
 var forTests = []string{
+	"github.com/chromedp/cdproto", "github.com/chromedp/chromedp",
 	"github.com/emersion/go-sasl", "github.com/emersion/go-smtp", "github.com/getkin/kin-openapi",
 	"github.com/rogpeppe/go-internal", "go.uber.org/goleak", "golang.org/x/net/html", "pgregory.net/rapid",
 }

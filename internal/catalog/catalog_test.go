@@ -125,7 +125,7 @@ func TestKeys(t *testing.T) {
 // TestPlaceholders: every translation has the placeholders of the English text, in every form, and no other.
 func TestPlaceholders(t *testing.T) {
 	t.Parallel()
-	known := []string{"address", "code", "count", "game", "link", "minutes"}
+	known := []string{"address", "browser", "city", "code", "count", "country", "engine", "game", "link", "minutes", "system"}
 	english := entries(t, English)
 	for _, tag := range Locales() {
 		if _, err := fs.Stat(localeFiles, "locales/"+tag+".json"); err != nil {

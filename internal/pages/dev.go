@@ -28,6 +28,10 @@ type Dev struct {
 	Closing   <-chan struct{}   // closed at shutdown: live pages end
 }
 
+// devPolicy lets the pages of development have scripts and calls of this server's own, and the inbox its frames.
+const devPolicy = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; connect-src 'self'; " +
+	"frame-src 'self'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'"
+
 // Handler serves /demo, /demo/callback and /dev/.
 func (d *Dev) Handler() (http.Handler, error) {
 	demo, err := template.ParseFS(files, "dev/demo.html")
@@ -56,7 +60,7 @@ func (d *Dev) Handler() (http.Handler, error) {
 func loopbackOnly(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !Loopback(r.Host) {
-			strict(w.Header(), "")
+			strict(w.Header(), devPolicy)
 			http.Error(w, "These pages answer on this machine's own names only: localhost, 127.0.0.1 or [::1].", http.StatusMisdirectedRequest)
 			return
 		}
@@ -81,7 +85,7 @@ func Loopback(hostport string) bool {
 // callback URLs are registered with, so that what the page remembers is still there when a login comes back.
 func (d *Dev) page(t *template.Template) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		strict(w.Header(), "")
+		strict(w.Header(), devPolicy)
 		if own, _ := url.Parse(d.PublicURL); own.Host != r.Host {
 			http.Redirect(w, r, d.PublicURL+r.URL.RequestURI(), http.StatusFound)
 			return
@@ -95,7 +99,7 @@ func (d *Dev) page(t *template.Template) http.HandlerFunc {
 
 // messages is GET /dev/inbox/messages?to=…&limit=…: what was sent, newest first.
 func (d *Dev) messages(w http.ResponseWriter, r *http.Request) {
-	strict(w.Header(), "")
+	strict(w.Header(), devPolicy)
 	q := r.URL.Query()
 	limit := 50
 	if text := q.Get("limit"); text != "" {
@@ -121,7 +125,7 @@ func (d *Dev) messages(w http.ResponseWriter, r *http.Request) {
 // html is the HTML part of one message, for the inbox's frame: no script, nothing from elsewhere.
 func (d *Dev) html(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
-	strict(h, "")
+	strict(h, devPolicy)
 	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; "+
 		"form-action 'none'; frame-ancestors 'self'; sandbox allow-popups allow-popups-to-escape-sandbox")
 	h.Del("X-Frame-Options")
@@ -144,7 +148,7 @@ func (d *Dev) events(w http.ResponseWriter, r *http.Request) {
 	}
 	news, stop := d.Inbox.Subscribe()
 	defer stop()
-	strict(w.Header(), "")
+	strict(w.Header(), devPolicy)
 	w.Header().Set("Content-Type", "text/event-stream")
 	// A comment first, so that the page knows it is connected and a message that came before it is fetched.
 	line := "retry: 1000\nevent: news\ndata: {}\n\n"

@@ -4,22 +4,27 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"strconv"
 
 	"github.com/latchkey-dev/latchkey"
-	"github.com/latchkey-dev/latchkey/internal/catalog"
 )
 
-// show is GET /l/{token}: who asks, for which address, and one button.
+// show is GET /l/{token}: the page of the state that the challenge is in. It changes nothing.
 //
-//	waiting     200  the button
-//	approved    200  the button is pressed already
-//	spent, denied or expired    410
-//	unknown     404
+//	waiting          200  who asks, from what and where, and the buttons
+//	approved         200  go back
+//	denied           200  what it means, what to do
+//	spent, expired   410
+//	unknown          404
 func (s *Server) show(r *http.Request) (view, error) {
-	token := latchkey.Secret(r.PathValue("token"))
-	link, err := s.Login.Page(r.Context(), token)
-	if latchkey.CodeOf(err) == latchkey.NotFound || latchkey.CodeOf(err) == latchkey.ProjectNotFound {
-		return s.unknown(r), nil
+	return s.page(r, "")
+}
+
+// page is show with something to say above the buttons, if they are still there: a key of the catalogue.
+func (s *Server) page(r *http.Request, alert string) (view, error) {
+	link, err := s.Login.Page(r.Context(), latchkey.Secret(r.PathValue("token")))
+	if code := latchkey.CodeOf(err); code == latchkey.NotFound || code == latchkey.ProjectNotFound {
+		return s.plain(r).unknown(), nil
 	}
 	if err != nil {
 		return view{}, err
@@ -27,40 +32,82 @@ func (s *Server) show(r *http.Request) (view, error) {
 	c := link.Challenge
 	say := s.speak(r, c, link.Project)
 	switch {
+	case c.State == latchkey.Spent:
+		return say.used(), nil
+	case c.State == latchkey.Denied:
+		return say.denied(r.URL.Query().Has(wrongNumber)), nil
 	case !c.Live(s.Now()):
-		return say.gone(), nil
+		return say.expired(), nil
 	case c.State == latchkey.Approved:
-		return say.done(), nil
+		return say.done(c.LinkURL), nil
 	}
-	v := say.page("ask", http.StatusOK, "page.ask_title", "page.ask", "page.ask_where")
-	v.Button, v.Note = say.text("page.approve"), say.text("page.not_you")
+	v := say.ask(link.Choices, s.facts(say, c))
 	v.FormTo = formTarget(c.LinkURL)
+	if alert != "" {
+		v.Status, v.Alert = http.StatusUnprocessableEntity, say.text(alert)
+	}
 	return v, nil
 }
 
-// approve is POST /l/{token}: the press of the button. Only the page itself may press it; a page of somebody else's
-// that knows the link may not.
-func (s *Server) approve(r *http.Request) (view, error) {
+// wrongNumber marks the address of a link that a wrong number denied, so that the page can say so. Whoever puts it there
+// by hand reads other words and changes nothing.
+const wrongNumber = "number"
+
+// maxForm is what a form of ours can have: an action or a number.
+const maxForm = 1 << 10
+
+// press is POST /l/{token}: one of the buttons. Only the page itself may press it; a page of somebody else's that knows
+// the link may not. A form that is sent without a button, as a script can, does nothing.
+//
+// Every answer but a refusal is a 303 (RFC 9700 §4.12), so that to reload or to go back presses nothing again; pressing
+// again leads where the first press led.
+func (s *Server) press(r *http.Request) (view, error) {
 	if !s.sameOrigin(r) {
-		v := s.plain(r).page("stop", http.StatusForbidden, "page.foreign_title", "page.foreign")
-		return v, nil
+		return s.plain(r).page("stop", http.StatusForbidden, "page.foreign_title", "page.foreign"), nil
 	}
+	r.Body = http.MaxBytesReader(nil, r.Body, maxForm)
 	token := latchkey.Secret(r.PathValue("token"))
-	c, err := s.Login.Approve(r.Context(), token, 0, s.origin(r))
-	if latchkey.CodeOf(err) == latchkey.NotFound {
-		return s.show(r) // says what became of the link
+	action, picked := r.PostFormValue("action"), r.PostFormValue("number")
+	pick, _ := strconv.Atoi(picked)
+	switch {
+	case action == "deny":
+		_, err := s.Login.Deny(r.Context(), token, s.origin(r))
+		return s.after(r, "", err)
+	case action == "approve" || picked != "":
+		c, err := s.Login.Approve(r.Context(), token, pick, s.origin(r))
+		switch {
+		case err == nil && c.State == latchkey.Denied:
+			return s.after(r, "?"+wrongNumber, nil)
+		case err == nil && c.LinkURL != "":
+			return view{Status: http.StatusSeeOther, Goto: c.LinkURL}, nil
+		}
+		return s.after(r, "", err)
 	}
-	if err != nil {
-		return view{}, err
+	return s.page(r, "page.choose")
+}
+
+// after leads from a press to the page that shows what became of the challenge.
+func (s *Server) after(r *http.Request, query string, err error) (view, error) {
+	switch latchkey.CodeOf(err) {
+	case "":
+		return view{Status: http.StatusSeeOther, Goto: r.URL.EscapedPath() + query}, nil
+	case latchkey.NotFound: // too late, or pressed before, or never there: the page says which
+		return s.spent(r)
+	case latchkey.Missing, latchkey.Invalid:
+		return s.page(r, "page.choose")
 	}
-	if c.LinkURL != "" {
-		return view{Status: http.StatusSeeOther, Goto: c.LinkURL}, nil // 303: the next request is a GET (RFC 9700 §4.12)
+	return view{}, err
+}
+
+// spent is the second of two quick presses: the device that waited may be in already, and then the person goes where
+// the first press leads. Any other link that takes no press shows its page.
+func (s *Server) spent(r *http.Request) (view, error) {
+	link, err := s.Login.Page(r.Context(), latchkey.Secret(r.PathValue("token")))
+	c := link.Challenge
+	if err == nil && c.State == latchkey.Spent && c.LinkURL != "" && r.PostFormValue("action") != "deny" && s.Now().Before(c.Expires) {
+		return view{Status: http.StatusSeeOther, Goto: c.LinkURL}, nil
 	}
-	link, err := s.Login.Page(r.Context(), token)
-	if err != nil {
-		return view{}, err
-	}
-	return s.speak(r, c, link.Project).done(), nil
+	return s.show(r)
 }
 
 // sameOrigin reports whether the request comes from a page of this server: by Sec-Fetch-Site, which no page can forge,
@@ -89,61 +136,4 @@ func formTarget(link string) string {
 		return ""
 	}
 	return source
-}
-
-// A speaker has the words for one visitor: the language of the challenge, the game's name, the masked address.
-type speaker struct {
-	catalog *catalog.Catalog
-	locale  string
-	game    string
-	address string
-}
-
-func (s *Server) speak(r *http.Request, c latchkey.Challenge, p latchkey.Project) speaker {
-	return speaker{
-		catalog: s.Catalog, game: p.Name, address: c.To.String(),
-		locale: s.Catalog.Match(c.Ask.Locale, p.DefaultLocale, r.Header.Get("Accept-Language")),
-	}
-}
-
-// plain speaks before it is known of what.
-func (s *Server) plain(r *http.Request) speaker {
-	return speaker{catalog: s.Catalog, locale: s.Catalog.Match("", "", r.Header.Get("Accept-Language"))}
-}
-
-func (s speaker) text(key string) string {
-	return s.catalog.Text(s.locale, key, "game", s.game, "address", s.address)
-}
-
-func (s speaker) page(kind string, status int, title string, texts ...string) view {
-	spoken := s.catalog.Spoken(s.locale)
-	v := view{
-		Status: status, Kind: kind, Title: s.text(title),
-		Lang: catalog.BCP47(spoken), Dir: s.catalog.Dir(spoken),
-	}
-	for _, key := range texts {
-		v.Texts = append(v.Texts, s.text(key))
-	}
-	return v
-}
-
-func (s speaker) done() view {
-	return s.page("done", http.StatusOK, "page.done_title", "page.done", "page.close")
-}
-
-func (s speaker) gone() view {
-	return s.page("stop", http.StatusGone, "page.gone_title", "page.gone", "page.new_code")
-}
-
-func (s *Server) unknown(r *http.Request) view {
-	return s.plain(r).page("stop", http.StatusNotFound, "page.unknown_title", "page.unknown", "page.new_code")
-}
-
-// trouble is the page of a failure, which says nothing of its cause.
-func (s *Server) trouble(r *http.Request, err error) view {
-	status := http.StatusInternalServerError
-	if latchkey.CodeOf(err) == latchkey.Unavailable {
-		status = http.StatusServiceUnavailable
-	}
-	return s.plain(r).page("stop", status, "page.trouble_title", "page.trouble")
 }

@@ -1,8 +1,9 @@
 // Package pages is the HTML way in: what a person sees in a browser.
 //
-//	GET  /l/{token}               who asks, and one button      login.Service.Page
-//	POST /l/{token}               the press of it               login.Service.Approve
+//	GET  /l/{token}               who asks, and the buttons     login.Service.Page
+//	POST /l/{token}               the press of one              login.Service.Approve, Deny
 //	GET  /static/{file}           the stylesheet
+//	GET  /static/color/{file}     a project's colour
 //
 // and, in development only (dev.go):
 //
@@ -34,7 +35,7 @@ import (
 //go:embed static templates dev
 var files embed.FS
 
-// Server serves the pages. Login, Catalog, PublicURL, Log, Now and ClientIP must be set.
+// Server serves the pages. Login, Catalog, PublicURL, Log, Now and ClientIP must be set; what may be nil says so.
 type Server struct {
 	Login     *login.Service
 	Catalog   *catalog.Catalog
@@ -43,6 +44,10 @@ type Server struct {
 	Now       func() time.Time
 	ClientIP  func(*http.Request) netip.Addr
 	Observe   func(route, method string, status int, took time.Duration) // may be nil
+
+	// Place names roughly where an address is, in the language of a locale; both are empty when nothing is known. It may
+	// be nil.
+	Place func(ip netip.Addr, locale string) (city, country string)
 }
 
 // Handler serves /l/ and /static/.
@@ -53,25 +58,10 @@ func (s *Server) Handler() (http.Handler, error) {
 	}
 	mux := http.NewServeMux()
 	mux.Handle("GET /l/{token}", s.serve("/l/{token}", page, s.show))
-	mux.Handle("POST /l/{token}", s.serve("/l/{token}", page, s.approve))
+	mux.Handle("POST /l/{token}", s.serve("/l/{token}", page, s.press))
 	mux.Handle("GET /static/{file}", assets("static"))
+	mux.HandleFunc("GET /static/color/{file}", color)
 	return mux, nil
-}
-
-// A view is one page, ready to be written: words only, no noun of the house.
-type view struct {
-	Status int
-	Lang   string // BCP 47
-	Dir    string // ltr or rtl
-	Title  string
-	Kind   string // ask, done or stop: how it looks
-	Texts  []string
-	Button string // of a form that posts to the same URL; empty: no form
-	Note   string // small, below
-	// FormTo is what, besides this server, the form's answer may lead to, for the Content-Security-Policy: browsers hold
-	// a redirect after a form against form-action.
-	FormTo string
-	Goto   string // where a 303 leads instead of a page
 }
 
 // serve is the frame of every page: headers, the page or the redirect, and the one place where a failure is logged.
@@ -91,7 +81,11 @@ func (s *Server) serve(route string, page *template.Template, f func(*http.Reque
 			}
 		}
 		h := w.Header()
-		strict(h, v.FormTo)
+		picture := ""
+		if v.Who != nil {
+			picture = formTarget(v.Who.Logo)
+		}
+		strict(h, linkPolicy(picture, v.FormTo))
 		if v.Goto != "" {
 			h.Set("Location", v.Goto)
 		} else {
@@ -110,10 +104,10 @@ func (s *Server) serve(route string, page *template.Template, f func(*http.Reque
 	})
 }
 
-// strict sets the headers of every page. The page's own script, style and pictures, nothing inline, nothing from
-// elsewhere, in nobody's frame; its address, which holds a secret, goes nowhere (RFC 9700 §4.2.4, rules.md).
-func strict(h http.Header, formTo string) {
-	h.Set("Content-Security-Policy", policy(formTo))
+// strict sets the headers of every page, with its own Content-Security-Policy. In nobody's frame; and its address, which
+// holds a secret, goes nowhere (RFC 9700 §4.2.4, rules.md).
+func strict(h http.Header, policy string) {
+	h.Set("Content-Security-Policy", policy)
 	h.Set("Referrer-Policy", "no-referrer")
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("X-Frame-Options", "DENY")
@@ -124,13 +118,11 @@ func strict(h http.Header, formTo string) {
 	h.Set("Cache-Control", "no-store")
 }
 
-func policy(formTo string) string {
-	p := "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; connect-src 'self'; " +
-		"frame-src 'self'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'"
-	if formTo != "" {
-		p += " " + formTo
-	}
-	return p
+// linkPolicy lets a page behind a link have the stylesheets of this server, its pictures and the project's logo, and
+// nothing else: no script at all. picture and formTo are one source expression each, or empty.
+func linkPolicy(picture, formTo string) string {
+	return "default-src 'none'; style-src 'self'; base-uri 'none'; frame-ancestors 'none'; " +
+		strings.TrimSuffix("img-src 'self' "+picture, " ") + "; " + strings.TrimSuffix("form-action 'self' "+formTo, " ")
 }
 
 // assets serves the files of one embedded folder that a page refers to. They hold nothing secret and may be kept.
@@ -140,7 +132,7 @@ func assets(folder string) http.HandlerFunc {
 		name := r.PathValue("file")
 		b, err := files.ReadFile(folder + "/" + name)
 		h := w.Header()
-		strict(h, "")
+		strict(h, linkPolicy("", ""))
 		if err != nil || kinds[path.Ext(name)] == "" {
 			http.NotFound(w, r)
 			return

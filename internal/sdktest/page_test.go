@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 )
@@ -74,7 +75,7 @@ func (s *server) approve(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
-	press, err := http.NewRequestWithContext(r.Context(), http.MethodPost, string(link), nil)
+	press, err := http.NewRequestWithContext(r.Context(), http.MethodPost, string(link), strings.NewReader("action=approve"))
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return

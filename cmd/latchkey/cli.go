@@ -36,6 +36,7 @@ var groups = []kong.Group{
 	{Key: "reach", Title: "How it is reached:"},
 	{Key: "keep", Title: "What it keeps:"},
 	{Key: "send", Title: "How messages go out:"},
+	{Key: "show", Title: "What its pages show:"},
 	{Key: "watch", Title: "How it is watched and stopped:"},
 	{Key: "output", Title: "Output:"},
 }

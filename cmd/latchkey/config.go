@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/latchkey-dev/latchkey"
+	"github.com/latchkey-dev/latchkey/internal/geoip"
 	"github.com/latchkey-dev/latchkey/internal/pages"
 )
 
@@ -61,6 +62,7 @@ type config struct {
 	database  string
 	secrets   latchkey.Secrets
 	senders   map[latchkey.Channel][]latchkey.Sender
+	place     placer // nil without a file of places
 	logLevel  slog.Level
 	metrics   string // empty: on the main address
 	shutdown  time.Duration
@@ -83,7 +85,7 @@ func (s settings) check(from *origins, now func() time.Time) (config, error) {
 	j.problems = append(j.problems, from.problems...)
 	c := config{
 		listen: j.address("listen", s.Listen), publicURL: j.publicURL(s.PublicURL), tls: j.tls(s.TLSCert, s.TLSKey),
-		proxies: j.proxies(s.TrustedProxy), polls: j.polls(s.MaxPolls, s.MaxPollsPerClient), database: s.path(), logLevel: j.level(s.LogLevel),
+		proxies: j.proxies(s.TrustedProxy), polls: j.polls(s.MaxPolls, s.MaxPollsPerClient), database: s.path(), place: j.geoip(s.GeoIP), logLevel: j.level(s.LogLevel),
 		metrics: j.address("metrics-listen", s.MetricsListen), shutdown: j.duration("shutdown-timeout", s.ShutdownTimeout),
 	}
 	if len(s.Secret)+len(s.SecretFile) == 0 {
@@ -149,6 +151,21 @@ func (j *judge) tls(cert, key string) *tls.Config {
 		return nil
 	}
 	return &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"}}
+}
+
+// A placer names roughly where an address is (pages.Server.Place).
+type placer = func(ip netip.Addr, locale string) (city, country string)
+
+func (j *judge) geoip(path string) placer {
+	if path == "" {
+		return nil
+	}
+	f, err := geoip.Open(path)
+	if err != nil {
+		j.wrong("geoip", "cannot be used", cause(err))
+		return nil
+	}
+	return f.Place
 }
 
 func (j *judge) proxies(vs []string) []netip.Prefix {

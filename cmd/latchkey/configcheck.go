@@ -56,6 +56,7 @@ func (c configCheck) Run(a *app) error {
 	add("secret-file", strings.Join(c.SecretFile, " "))
 	add("email", strings.Join(redacted(c.Email), " "))
 	add("sms", strings.Join(redacted(c.SMS), " "))
+	add("geoip", c.GeoIP)
 	add("log-level", c.LogLevel)
 	add("metrics-listen", c.MetricsListen)
 	add("shutdown-timeout", c.ShutdownTimeout)

@@ -30,6 +30,7 @@ type devCommand struct {
 	Data              string `default:"latchkey-data" placeholder:"DIR" help:"Folder for the database and the master secret; made if it is not there. Default: ./${default}."`
 	MaxPolls          string `default:"auto" placeholder:"N" help:"How many devices may wait for a link at once. auto: as many as the limit of open files allows, less a reserve for logins. Default: ${default}."`
 	MaxPollsPerClient string `default:"256" placeholder:"N" help:"How many of them may be of one IPv4 address or IPv6 /64. Default: ${default}."`
+	GeoIP             string `name:"geoip" placeholder:"FILE" help:"Table of places in the MaxMind DB format, for the page behind a link."`
 
 	Debug bool `help:"Log every request and every message to stderr."`
 }
@@ -51,7 +52,7 @@ func (d devCommand) Run(ctx context.Context, a *app) error {
 			"its inbox shows every code, and the secrets of its demo clients are public. For others to reach it, use latchkey serve", d.Listen)
 	}
 	j := &judge{from: &origins{}, now: a.Now}
-	limits := j.polls(d.MaxPolls, d.MaxPollsPerClient)
+	limits, place := j.polls(d.MaxPolls, d.MaxPollsPerClient), j.geoip(d.GeoIP)
 	if err := mistakes("the flags are not right", j.problems); err != nil {
 		return err
 	}
@@ -59,7 +60,7 @@ func (d devCommand) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
-	s, err := d.open(ctx, a, listener, limits)
+	s, err := d.open(ctx, a, listener, limits, place)
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
@@ -67,7 +68,7 @@ func (d devCommand) Run(ctx context.Context, a *app) error {
 }
 
 // open makes the server. The listener is open already, and so a request that comes before run is answered then.
-func (d devCommand) open(ctx context.Context, a *app, listener net.Listener, limits pollLimits) (*server, error) {
+func (d devCommand) open(ctx context.Context, a *app, listener net.Listener, limits pollLimits, place placer) (*server, error) {
 	if err := prepareFolder(d.Data); err != nil {
 		return nil, err
 	}
@@ -87,7 +88,7 @@ func (d devCommand) open(ctx context.Context, a *app, listener net.Listener, lim
 	inbox := devinbox.New(a.Now)
 	senders := []latchkey.Sender{inbox}
 	s, err := newServer(house{
-		store: store, secrets: secrets, publicURL: demo.url, now: a.Now, shutdown: 10 * time.Second, polls: limits, clientIP: peer,
+		store: store, secrets: secrets, publicURL: demo.url, now: a.Now, shutdown: 10 * time.Second, polls: limits, clientIP: peer, place: place,
 		senders: map[latchkey.Channel][]latchkey.Sender{latchkey.Email: senders, latchkey.Phone: senders},
 		log:     newLog(a.Stderr, level),
 		dev: func(closing <-chan struct{}) (*pages.Dev, error) {

@@ -35,6 +35,9 @@ type projectFlags struct {
 	CodeDigits    int      `placeholder:"N" help:"Digits of a code: 6 to 10. Default: 6."`
 	CodeLife      span     `placeholder:"TIME" help:"Life of a code: 30s to 600s. Default: 180s."`
 	CodeTries     int      `placeholder:"N" help:"Wrong answers that a code takes: 1 to 10. Default: 5."`
+	LinkApproval  string   `placeholder:"HOW" help:"How the page behind a link lets the waiting device in: button, or number for the one that the device shows. Default: button."`
+	Logo          *string  `placeholder:"URL" help:"Picture for pages and messages, at an https URL."`
+	Color         *string  `placeholder:"RRGGBB" help:"Colour of buttons on pages, such as 3b4fd8; what is written on it is black or white, whichever can be read better."`
 }
 
 // apply puts what was given into p.
@@ -63,6 +66,16 @@ func (f projectFlags) apply(p latchkey.Project) latchkey.Project {
 	setIf(&p.Codes.Digits, f.CodeDigits)
 	setIf(&p.Codes.Life, time.Duration(f.CodeLife))
 	setIf(&p.Codes.Tries, f.CodeTries)
+	setIf(&p.Approval, latchkey.Approval(strings.ToLower(f.LinkApproval)))
+	if f.Logo != nil {
+		p.Logo = *f.Logo
+	}
+	if f.Color != nil {
+		p.Color = *f.Color
+		if len(p.Color) == len("rrggbb") {
+			p.Color = "#" + p.Color // which a shell takes for a comment
+		}
+	}
 	return p
 }
 
@@ -258,7 +271,7 @@ func refused(err error) error {
 			"channels": "--channel: ", "algorithm": "--algorithm: ", "token_life": "--token-life: ",
 			"access_life": "--access-life: ", "refresh_life": "--refresh-life: ", "codes.digits": "--code-digits: ",
 			"codes.life": "--code-life: ", "codes.tries": "--code-tries: ", "redirect_uris": "--redirect-uri: ",
-			"kind": "--kind: ",
+			"kind": "--kind: ", "link_approval": "--link-approval: ", "logo": "--logo: ", "color": "--color: ",
 		}[e.Field]
 		return wrongUsage("%s%s", field, e.Message)
 	case latchkey.Conflict:
@@ -286,6 +299,9 @@ type projectRow struct {
 	CodeDigits     int       `json:"code_digits"`
 	CodeLife       int64     `json:"code_life"`
 	CodeTries      int       `json:"code_tries"`
+	LinkApproval   string    `json:"link_approval"`
+	Logo           string    `json:"logo"`
+	Color          string    `json:"color"`
 	Created        time.Time `json:"created"`
 }
 
@@ -295,7 +311,7 @@ func rowOfProject(p latchkey.Project) projectRow {
 		AllowedOrigins: lines(p.AllowedOrigins), Channels: channelNames(p.Channels), DefaultLocale: p.DefaultLocale,
 		Algorithm: string(p.Algorithm), TokenLife: seconds(p.TokenLife), AccessLife: seconds(p.AccessLife),
 		RefreshLife: seconds(p.RefreshLife), CodeDigits: p.Codes.Digits, CodeLife: seconds(p.Codes.Life),
-		CodeTries: p.Codes.Tries, Created: p.Created,
+		CodeTries: p.Codes.Tries, LinkApproval: string(p.Approval), Logo: p.Logo, Color: p.Color, Created: p.Created,
 	}
 }
 
@@ -316,6 +332,9 @@ func showProject(w io.Writer, o outputSettings, p latchkey.Project) error {
 		row("Access life", human(p.AccessLife))
 		row("Refresh life", human(p.RefreshLife))
 		row("Codes", fmt.Sprintf("%d digits, %s, %d tries", p.Codes.Digits, human(p.Codes.Life), p.Codes.Tries))
+		row("Link approval", string(p.Approval))
+		row("Logo", p.Logo)
+		row("Color", p.Color)
 		row("Created", when(p.Created))
 	})
 }

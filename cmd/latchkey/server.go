@@ -45,6 +45,7 @@ type house struct {
 	polls     pollLimits
 
 	clientIP func(*http.Request) netip.Addr
+	place    placer                                            // nil without a file of places
 	metrics  net.Listener                                      // of /metrics and profiles; nil: /metrics is on the main address
 	dev      func(closing <-chan struct{}) (*pages.Dev, error) // nil outside `latchkey dev`
 }
@@ -84,7 +85,7 @@ func newServer(h house) (*server, error) {
 	}
 	web := &pages.Server{
 		Login: logins, Catalog: texts, PublicURL: h.publicURL, Log: h.log, Now: h.now, ClientIP: h.clientIP,
-		Observe: metrics.Request,
+		Observe: metrics.Request, Place: h.place,
 	}
 	s.worker = &worker.Worker{
 		Store: store, Catalog: texts, Secrets: h.secrets, Senders: h.senders, PublicURL: h.publicURL, In: outbox,

@@ -31,6 +31,8 @@ type settings struct {
 	Email []string `setting:"" sep:"none" group:"send" placeholder:"URL" help:"A provider for email. Repeatable: the next one is tried when one fails."`
 	SMS   []string `setting:"" name:"sms" sep:"none" group:"send" placeholder:"URL" help:"A provider for SMS. Repeatable."`
 
+	GeoIP string `setting:"" name:"geoip" group:"show" placeholder:"FILE" help:"Table of places in the MaxMind DB format (GeoLite2 City, DB-IP City Lite or their like): the page behind a link then says roughly where the device is that asks. Read at start."`
+
 	LogLevel        string `setting:"" group:"watch" default:"info" placeholder:"LEVEL" help:"debug, info, warn or error. Log lines are JSON on stderr. Default: ${default}."`
 	MetricsListen   string `setting:"" group:"watch" placeholder:"HOST:PORT" help:"Serve /metrics here, and Go profiles under /debug/pprof/, instead of on the main address. Do that when the main address is open to the world; this one must not be."`
 	ShutdownTimeout string `setting:"" group:"watch" default:"10s" placeholder:"TIME" help:"How long requests and sends may take to end after SIGTERM or Ctrl-C. A second signal ends at once. Default: ${default}."`

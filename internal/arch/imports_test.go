@@ -51,7 +51,7 @@ var table = map[string]room{
 	"cmd/latchkey": {
 		house: []string{
 			"", "internal/account", "internal/address", "internal/admin", "internal/cached", "internal/catalog",
-			"internal/devinbox", "internal/httpapi", "internal/jose", "internal/login", "internal/memory", "internal/pages",
+			"internal/devinbox", "internal/geoip", "internal/httpapi", "internal/jose", "internal/login", "internal/memory", "internal/pages",
 			"internal/sms/twilio", "internal/sms/webhook", "internal/smtp", "internal/sqlite", "internal/telemetry",
 			"internal/token", "internal/worker",
 		},

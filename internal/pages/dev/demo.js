@@ -82,7 +82,10 @@ async function start(again) {
   // The PKCE challenge belongs to the operation, so an OAuth 2.0 login that is sent again starts anew.
   if (again && protocol === "jwt") body.operation_id = login.operation;
   const path = (protocol === "oauth2" ? "/oauth2" : "") + "/login/" + channel + "/request";
-  login.operation = (await call("POST", path, { query, body })).operation_id;
+  const { operation_id, match_number } = await call("POST", path, { query, body });
+  login.operation = operation_id;
+  $("match").hidden = !match_number || !body.send_link;
+  $("match-number").textContent = match_number ?? "";
 }
 
 // wait holds GET /otc/code until the link is pressed, as the SDKs do: again and again.

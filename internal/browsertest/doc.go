@@ -1,0 +1,9 @@
+// Package browsertest presses the buttons of the real program in a real browser, a headless Chromium. It holds tests only.
+//
+// Each person or device is a browser context of its own: no cookie, cache or storage is shared between the one who waits
+// and the one who opens the link on another device.
+//
+//	handover_test.go    a login handed over, denied, by number, pressed twice, gone back to
+//	scanner_test.go     what opens every link and presses nothing, and what presses from elsewhere: nobody gets in by it
+//	look_test.go        every page in every state: axe-core finds nothing, and a screenshot is left to be looked at
+package browsertest

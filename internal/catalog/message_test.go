@@ -173,9 +173,9 @@ func TestMailHTML(t *testing.T) {
 		t.Error("a mail without a link has a button")
 	}
 	he := message(latchkey.Email)
-	he.Locale = "he" // not translated yet: the text is English, and says so
-	if e := render(t, he, project("Demo"), "123456", ""); e.Locale != "he" || !strings.Contains(e.HTML, `lang="en" dir="ltr"`) {
-		t.Errorf("an English text in a Hebrew frame: %s", e.HTML[:80])
+	he.Locale = "he"
+	if e := render(t, he, project("Demo"), "123456", ""); e.Locale != "he" || !strings.Contains(e.HTML, `lang="he" dir="rtl"`) {
+		t.Errorf("a Hebrew text in another frame: %s", e.HTML[:80])
 	}
 }
 

@@ -123,16 +123,25 @@ func TestWhereALoginMustEnd(t *testing.T) {
 func TestOptions(t *testing.T) {
 	t.Parallel()
 	for args, good := range map[string]bool{
-		"":                            true,
-		"-alg EdDSA -protocol oauth2": true,
-		"-users new -workers 1":       true,
-		"-users some":                 false,
-		"-alg none":                   false,
-		"-protocol saml":              false,
-		"-workers 0":                  false,
-		"-for 0s":                     false,
-		"-pool 3":                     false,
-		"surplus":                     false,
+		"":                              true,
+		"-alg EdDSA -protocol oauth2":   true,
+		"-users new -workers 1":         true,
+		"-users some":                   false,
+		"-alg none":                     false,
+		"-protocol saml":                false,
+		"-workers 0":                    false,
+		"-for 0s":                       false,
+		"-pool 3":                       false,
+		"surplus":                       false,
+		"-polls 18000":                  true,
+		"-polls 6 -servers 6":           true,
+		"-polls 5 -servers 6":           false,
+		"-polls -1":                     false,
+		"-servers 0":                    false,
+		"-polls 10 -for 900ms":          false,
+		"-polls 10 -files -1":           false,
+		"-polls 10 -profile":            true,
+		"-polls 10 -servers 2 -profile": false,
 	} {
 		if _, err := parse(strings.Fields(args)); (err == nil) != good {
 			t.Errorf("bench %s: %v", args, err)

@@ -20,6 +20,7 @@ type hall struct {
 	server *server
 	to     *net.TCPAddr
 	opened time.Time
+	ramp   time.Duration // over which the polls are opened
 	polls  []*poll
 
 	waiting sync.WaitGroup // one for every poll that was opened
@@ -35,6 +36,7 @@ type tally struct {
 	refused  int             // 429 and 503
 	released int             // 408 because the server stops
 	cut      int             // connections that the stopping server closed just as a poll asked again on them
+	outside  int             // refused polls that still waited to come again when the server stopped
 	failed   int
 	failures []string // the first few
 }
@@ -57,7 +59,7 @@ func openHall(ctx context.Context, o options) (*hall, error) {
 		sink.Close()
 		return nil, err
 	}
-	h := &hall{o: o, sink: sink, server: s, opened: time.Now(), closing: make(chan struct{})}
+	h := &hall{o: o, sink: sink, server: s, opened: time.Now(), ramp: hold, closing: make(chan struct{})}
 	if h.to, err = net.ResolveTCPAddr("tcp4", s.host); err != nil {
 		return nil, errors.Join(err, h.close())
 	}
@@ -114,7 +116,7 @@ func (h *hall) wait(p *poll) {
 			return
 		}
 		if err := p.ask(h.to, h.now); err != nil {
-			h.broken(p, err)
+			h.notAsked(p, err)
 			return
 		}
 	}
@@ -151,7 +153,7 @@ func (h *hall) told(p *poll, a answer) (again bool) {
 		}
 		return !stopping
 	case 429, 503:
-		return h.turnedAway(a) && !stopping
+		return h.turnedAway(a)
 	}
 	h.fail("status %d: %s", a.status, a.body)
 	return false
@@ -179,8 +181,22 @@ func (h *hall) turnedAway(a answer) bool {
 	case <-t.C:
 		return true
 	case <-h.closing:
+		h.mu.Lock()
+		h.outside++
+		h.mu.Unlock()
 		return false
 	}
+}
+
+// notAsked takes a question that could not be put: on a server that stops, that is a poll for the next node.
+func (h *hall) notAsked(p *poll, err error) {
+	if h.closed.Load() == 0 {
+		h.fail("a poll could not ask from %v: %v", p.from, err)
+		return
+	}
+	h.mu.Lock()
+	h.cut++
+	h.mu.Unlock()
 }
 
 // broken takes a connection that ended without an answer. A server that stops closes what is idle; a poll that asks

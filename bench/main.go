@@ -126,6 +126,8 @@ func parse(args []string) (options, error) {
 		return o, fmt.Errorf("-polls and -files must not be negative, and each of the -servers needs a poll")
 	case o.Polls > 0 && o.For < time.Second:
 		return o, fmt.Errorf("with -polls, -for is a second at least")
+	case o.Polls > 0 && o.Servers > 1 && o.Profile:
+		return o, fmt.Errorf("-profile is of one server: leave -servers at 1")
 	case o.Pool < o.Workers:
 		return o, fmt.Errorf("-pool must be at least -workers: nobody signs in twice at once")
 	}

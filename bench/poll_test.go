@@ -140,6 +140,9 @@ func TestWhatAPollMayBeTold(t *testing.T) {
 			if (err == nil) != (c.bad == "") || err != nil && !strings.Contains(err.Error(), c.bad) {
 				t.Errorf("got the failure %v, want %q", err, c.bad)
 			}
+			if outside := h.outside == 1; outside != (c.stopping && c.status == 429) {
+				t.Errorf("counts as waiting outside: %v", outside)
+			}
 			if answered := p.answered.Load() != 0; answered != (c.status == 200 && c.bad == "") {
 				t.Errorf("counts as answered: %v", answered)
 			}

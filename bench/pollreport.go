@@ -32,6 +32,7 @@ type pollReport struct {
 		Go           figures       `json:"go"`
 		Held         spread        `json:"held"`    // how long polls were held that were let go
 		Refused      int           `json:"refused"` // polls that were refused in the time
+		Costs        []cost        `json:"costs,omitempty"`
 	} `json:"rest"`
 	Approve struct {
 		Approved     int           `json:"approved"`
@@ -54,6 +55,7 @@ type pollReport struct {
 		Took     time.Duration `json:"took_ns"` // the slowest server
 		Released int           `json:"released"`
 		Cut      int           `json:"cut"`
+		Outside  int           `json:"outside"`
 		Peak     int64         `json:"peak"` // memory, all servers
 		Lost     int           `json:"lost"` // always 0: a lost poll fails the run
 	} `json:"stop"`
@@ -79,6 +81,7 @@ func (r *pollReport) addRest(rests []rested) error {
 		r.Rest.Memory += x.Memory.Resident
 		r.Rest.Go.add(x.Go)
 		r.Rest.Refused += x.Refused
+		r.Rest.Costs = x.Costs
 		held = append(held, x.Held...)
 	}
 	r.Rest.Held = spreadOf(held)
@@ -123,17 +126,17 @@ func (r *pollReport) addLogins(visits []guests) {
 	r.Logins.Logins, r.Logins.Start, r.Logins.Confirm = len(start), spreadOf(start), spreadOf(confirm)
 }
 
-// addStop counts once more: a poll was approved, released, cut off by the stop, or waits to be let in.
+// addStop counts once more: a poll was approved, released, cut off by the stop, or waits to come again.
 func (r *pollReport) addStop(stops []stopped) error {
 	for _, x := range stops {
 		r.Stop.Took = max(r.Stop.Took, x.Took)
 		r.Stop.Released += x.Released
 		r.Stop.Cut += x.Cut
+		r.Stop.Outside += x.Outside
 		r.Stop.Peak += x.Peak
 	}
-	left := r.Options.Polls - r.Approve.Approved - r.Stop.Released - r.Stop.Cut
-	if r.Options.Files == 0 && left != 0 {
-		return fmt.Errorf("%d polls are accounted for by nobody", left)
+	if r.Stop.Lost = r.Options.Polls - r.Approve.Approved - r.Stop.Released - r.Stop.Cut - r.Stop.Outside; r.Stop.Lost != 0 {
+		return fmt.Errorf("lost: nobody accounts for %d polls", r.Stop.Lost)
 	}
 	return nil
 }
@@ -190,6 +193,7 @@ func (r *pollReport) print(out io.Writer) {
 	if r.Rest.Others > 0.2 || r.Approve.Others > 0.2 {
 		fmt.Fprintln(out, "The machine was busy with something else: do not compare these figures, run again.")
 	}
+	printCosts(out, "with polls at rest", r.Rest.Costs)
 }
 
 func cores(share float64) string { return fmt.Sprintf("%.2f cores", share) }

@@ -53,7 +53,7 @@ func (h *hall) approve(ctx context.Context) (r approvals, err error) {
 		return r, err
 	}
 	r.ServerCPU, r.GeneratorCPU = after.server-before.server, after.self-before.self
-	r.Wake, err = wakeTimes(ctx, chosen)
+	r.Wake, err = wakeTimes(ctx, chosen, slack)
 	return r, err
 }
 
@@ -91,10 +91,10 @@ func everyNth(ps []*poll, n int) []*poll {
 	return chosen
 }
 
-// wakeTimes waits until every approved poll has its code. One that has none within the slack is lost.
-func wakeTimes(ctx context.Context, approved []*poll) ([]time.Duration, error) {
+// wakeTimes waits until every approved poll has its code. One that has none by then is lost.
+func wakeTimes(ctx context.Context, approved []*poll, within time.Duration) ([]time.Duration, error) {
 	var wake []time.Duration
-	for end := time.Now().Add(slack); ; {
+	for end := time.Now().Add(within); ; {
 		wake = wake[:0]
 		for _, p := range approved {
 			if d, ok := p.woken(); ok {
@@ -105,7 +105,7 @@ func wakeTimes(ctx context.Context, approved []*poll) ([]time.Duration, error) {
 			return wake, nil
 		}
 		if time.Now().After(end) {
-			return nil, fmt.Errorf("lost: %d of %d approved polls had no code within %v", len(approved)-len(wake), len(approved), slack)
+			return nil, fmt.Errorf("lost: %d of %d approved polls had no code within %v", len(approved)-len(wake), len(approved), within)
 		}
 		if err := sleep(ctx, 10*time.Millisecond); err != nil {
 			return nil, err
@@ -163,7 +163,7 @@ func (h *hall) logins(ctx context.Context) (r guests, err error) {
 	r.Refused += h.refused
 	h.mu.Unlock()
 	if err == nil {
-		r.Go, err = readFigures(ctx, h.server.host)
+		r.Go, err = readFigures(ctx, h.server.metrics())
 	}
 	return r, err
 }

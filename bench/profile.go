@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -26,28 +27,7 @@ const topCosts = 12
 
 // profile takes a CPU profile of the server for d. The profile itself stays in the bench's folder, for go tool pprof.
 func (s *server) profile(ctx context.Context, d time.Duration) ([]cost, error) {
-	url := fmt.Sprintf("http://%s/debug/pprof/profile?seconds=%d", s.pprof, max(1, int(d.Seconds())))
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
-	if err != nil {
-		return nil, err
-	}
-	res, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return nil, fmt.Errorf("profile: %w", err)
-	}
-	defer res.Body.Close()
-	if res.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("profile: status %d", res.StatusCode)
-	}
-	path := filepath.Join(filepath.Dir(s.dir), "cpu.prof")
-	f, err := os.Create(path)
-	if err != nil {
-		return nil, err
-	}
-	_, err = io.Copy(f, res.Body)
-	if closed := f.Close(); err == nil {
-		err = closed
-	}
+	path, err := s.keepProfile(ctx, fmt.Sprintf("profile?seconds=%d", max(1, int(d.Seconds()))), "cpu.prof")
 	if err != nil {
 		return nil, err
 	}
@@ -60,6 +40,29 @@ func (s *server) profile(ctx context.Context, d time.Duration) ([]cost, error) {
 		all = append(all, parseTop(string(out), order == "-cum")...)
 	}
 	return all, nil
+}
+
+// keepProfile fetches one of the server's profiles into a file of the bench's folder.
+func (s *server) keepProfile(ctx context.Context, which, name string) (path string, err error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+s.pprof+"/debug/pprof/"+which, nil)
+	if err != nil {
+		return "", err
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return "", fmt.Errorf("profile: %w", err)
+	}
+	defer res.Body.Close()
+	if res.StatusCode != http.StatusOK {
+		return "", fmt.Errorf("profile: status %d", res.StatusCode)
+	}
+	path = filepath.Join(filepath.Dir(s.dir), name)
+	f, err := os.Create(path)
+	if err != nil {
+		return "", err
+	}
+	_, err = io.Copy(f, res.Body)
+	return path, errors.Join(err, f.Close())
 }
 
 // parseTop reads what `go tool pprof -top` prints: flat, flat%, sum%, cum, cum%, function. In cumulative order it gives

@@ -63,16 +63,16 @@ func (r report) print(out io.Writer) {
 		fmt.Fprintln(out, "The machine was busy with something else: do not compare these figures, run again.")
 	}
 	for _, x := range r.Runs {
-		printCosts(out, x)
+		printCosts(out, x.Users+" users", x.Costs)
 	}
 }
 
-func printCosts(out io.Writer, x result) {
-	if len(x.Costs) == 0 {
+func printCosts(out io.Writer, when string, costs []cost) {
+	if len(costs) == 0 {
 		return
 	}
-	fmt.Fprintf(out, "\nwhere the server's CPU time goes, %s users: in the function itself, and with what it calls\n", x.Users)
-	for _, c := range x.Costs {
+	fmt.Fprintf(out, "\nwhere the server's CPU time goes, %s: in the function itself, and with what it calls\n", when)
+	for _, c := range costs {
 		fmt.Fprintf(out, "%6.1f%% %6.1f%%  %s\n", c.Self, c.Cumulative, c.Function)
 	}
 }

@@ -185,6 +185,14 @@ func (s *server) waitReady(ctx context.Context) error {
 	}
 }
 
+// metrics is where /metrics is.
+func (s *server) metrics() string {
+	if s.pprof != "" {
+		return s.pprof
+	}
+	return s.host
+}
+
 func (s *server) memory() (memory, error) { return readMemory(s.pid) }
 
 // stop ends the server as an operator would, and removes its database. A server that fails to stop in good order

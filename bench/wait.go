@@ -15,10 +15,6 @@ import (
 // crowd is how many of a hall's own workers start, open and approve at a time.
 const crowd = 16
 
-// ramp is the time over which the polls are opened: their 408s, and so their next requests, come as evenly as on a
-// server that people use.
-const ramp = hold
-
 // started is what the start errand gives.
 type started struct {
 	Took   time.Duration `json:"took_ns"`
@@ -85,13 +81,14 @@ type holding struct {
 	Took time.Duration `json:"took_ns"`
 }
 
-// hold opens the polls.
+// hold opens the polls, over as long as one is held: their 408s, and so their next requests, come as evenly as on a server
+// that people use.
 func (h *hall) hold(ctx context.Context) (holding, error) {
 	began := time.Now()
 	var next atomic.Int64
 	err := crowded(ctx, func(ctx context.Context) error {
 		for i := next.Add(1) - 1; i < int64(len(h.polls)); i = next.Add(1) - 1 {
-			due := began.Add(ramp * time.Duration(i) / time.Duration(len(h.polls)))
+			due := began.Add(h.ramp * time.Duration(i) / time.Duration(len(h.polls)))
 			if err := sleep(ctx, time.Until(due)); err != nil {
 				return err
 			}
@@ -115,6 +112,7 @@ type rested struct {
 	Go           figures         `json:"go"`
 	Held         []time.Duration `json:"held_ns"` // of every poll that was let go in the time
 	Refused      int             `json:"refused"` // and how many were refused
+	Costs        []cost          `json:"costs"`
 }
 
 // rest lets one round of polls pass, so that each has asked again on its connection, and watches the server for the next
@@ -131,7 +129,12 @@ func (h *hall) rest(ctx context.Context) (r rested, err error) {
 		return r, err
 	}
 	began := time.Now()
-	if err := sleep(ctx, h.o.For); err != nil {
+	if h.o.Profile {
+		r.Costs, err = h.server.profile(ctx, h.o.For)
+	} else {
+		err = sleep(ctx, h.o.For)
+	}
+	if err != nil {
 		return r, err
 	}
 	after, err := readCPU(h.server.pid)
@@ -146,7 +149,9 @@ func (h *hall) rest(ctx context.Context) (r rested, err error) {
 	if r.Memory, err = h.server.memory(); err != nil {
 		return r, err
 	}
-	r.Go, err = readFigures(ctx, h.server.host)
+	if r.Go, err = readFigures(ctx, h.server.metrics()); err == nil && h.o.Profile {
+		_, err = h.server.keepProfile(ctx, "heap?gc=1", "heap.prof") // what lives, and not what has died since the last collection
+	}
 	return r, err
 }
 
@@ -155,7 +160,7 @@ type stopped struct {
 	Took     time.Duration `json:"took_ns"`  // until the process had ended
 	Released int           `json:"released"` // polls that were answered 408 at once
 	Cut      int           `json:"cut"`      // polls that asked again as the server closed their connection
-	Refused  int           `json:"refused"`  // refusals in the whole run
+	Outside  int           `json:"outside"`  // refused polls that waited to come again
 	Peak     int64         `json:"peak"`     // the most memory that the server ever had
 }
 
@@ -175,7 +180,7 @@ func (h *hall) stop() (r stopped, err error) {
 	h.waiting.Wait() // the server is gone: no read lasts
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	r.Released, r.Cut, r.Refused = h.released, h.cut, h.refused
+	r.Released, r.Cut, r.Outside = h.released, h.cut, h.outside
 	return r, nil
 }
 

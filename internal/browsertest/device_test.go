@@ -23,12 +23,11 @@ type device struct {
 
 // A message is one in the development inbox.
 type message struct {
-	To      string `json:"to"`
-	Subject string `json:"subject"`
-	Text    string `json:"text"`
-	HTML    string `json:"html"`
-	Code    string `json:"code"`
-	Link    string `json:"link"`
+	ID   string `json:"id"`
+	Text string `json:"text"`
+	HTML string `json:"html"`
+	Code string `json:"code"`
+	Link string `json:"link"`
 }
 
 // signIn starts a login with a link at a project and waits for its message. locale may be empty.

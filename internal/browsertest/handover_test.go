@@ -1,15 +1,20 @@
 package browsertest_test
 
 import (
+	"context"
 	"net/http"
+	"slices"
 	"testing"
 
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
 )
 
 // What a test knows of the approval page: its buttons, as a person finds them.
 const (
-	approve = `main form button.primary`
+	approve = `main form button[value="approve"]`
 	deny    = `main form button[value="deny"]`
 	asks    = `document.querySelector("main form button") !== null`
 	settled = `document.readyState === "complete" && document.querySelector("main h1") && !document.querySelector("main form button")`
@@ -66,6 +71,35 @@ func TestHandOverByPhoneOAuth2(t *testing.T) {
 	phone.open(s.message("+12025550123").Link)
 	phone.press(approve)
 	waiting.isIn("+12025550123")
+}
+
+// The page needs no script and no mouse: Tab reaches the buttons, in view and in order, and Enter presses.
+func TestLinkPageWithoutScriptByKeyboard(t *testing.T) {
+	t.Parallel()
+	needBrowser(t)
+	s := startDev(t)
+	d := s.signIn(demoProject, "ann@example.test", "")
+	waiting := d.wait()
+	phone := newTab(t, "en")
+	phone.do("no scripts", func(ctx context.Context, target *chromedp.Target) (chromedp.Void, error) {
+		_, err := cdp.Call(ctx, target, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
+		return chromedp.Void{}, err
+	})
+	phone.open(d.mail.Link)
+	var reached []string
+	for range 2 {
+		phone.do("Tab", chromedp.KeyEvent(kb.Tab))
+		reached = append(reached, eval[string](phone, `(() => {
+			const el = document.activeElement, style = getComputedStyle(el);
+			return el.value + (style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 2 ? "" : ", not to be seen");
+		})()`))
+	}
+	if want := []string{"approve", "deny"}; !slices.Equal(reached, want) {
+		t.Fatalf("Tab reaches %q, want %q", reached, want)
+	}
+	phone.do("Shift-Tab, Enter", chromedp.KeyEvent(kb.Tab, chromedp.KeyModifiers(chromedp.ModifierShift)), chromedp.KeyEvent(kb.Enter))
+	phone.until("link_url", `location.pathname === "/demo/callback"`)
+	d.isApprovedOnce(waiting)
 }
 
 // Denied: the waiting device is told nothing, and the code is as good as wrong.

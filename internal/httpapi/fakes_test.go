@@ -28,10 +28,12 @@ func (c *clock) move(d time.Duration) {
 	c.now = c.now.Add(d)
 }
 
-// A spy counts what came to be stored, and can play dead.
+// A spy counts what came to be stored and how often a challenge was read, and can play dead.
 type spy struct {
 	latchkey.Store
 	stored atomic.Int64
+	reads  atomic.Int64
+	onRead func() // after a challenge was read; may be nil
 	err    atomic.Pointer[error]
 }
 
@@ -48,6 +50,15 @@ func (s *spy) dead() error {
 		return *err
 	}
 	return nil
+}
+
+func (s *spy) Challenge(ctx context.Context, id latchkey.ChallengeID) (latchkey.Challenge, error) {
+	c, err := s.Store.Challenge(ctx, id)
+	s.reads.Add(1)
+	if s.onRead != nil {
+		s.onRead()
+	}
+	return c, err
 }
 
 func (s *spy) StartChallenge(ctx context.Context, a latchkey.Start, now time.Time) (latchkey.Started, error) {

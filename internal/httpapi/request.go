@@ -17,22 +17,28 @@ import (
 // SingleSlashes serves a path with doubled slashes or dot segments as the clean one (contract.md §1.6). It must stand
 // before any http.ServeMux, which would redirect, and an API call is never answered with a 3xx (§1.4).
 func SingleSlashes(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if raw := r.URL.EscapedPath(); strings.Contains(raw, "//") || strings.Contains(raw, "/.") {
-			clean := path.Clean("/" + raw)
-			if clean != "/" && strings.HasSuffix(raw, "/") {
-				clean += "/" // as the mux has it: a trailing slash is another path
-			}
-			if decoded, err := url.PathUnescape(clean); err == nil {
-				u := *r.URL
-				u.Path, u.RawPath = decoded, clean
-				copied := *r
-				copied.URL = &u
-				r = &copied
-			}
-		}
-		next.ServeHTTP(w, r)
-	})
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { next.ServeHTTP(w, singleSlashed(r)) })
+}
+
+// singleSlashed gives r itself if its path is clean.
+func singleSlashed(r *http.Request) *http.Request {
+	raw := r.URL.EscapedPath()
+	if !strings.Contains(raw, "//") && !strings.Contains(raw, "/.") {
+		return r
+	}
+	clean := path.Clean("/" + raw)
+	if clean != "/" && strings.HasSuffix(raw, "/") {
+		clean += "/" // as the mux has it: a trailing slash is another path
+	}
+	decoded, err := url.PathUnescape(clean)
+	if err != nil {
+		return r
+	}
+	u := *r.URL
+	u.Path, u.RawPath = decoded, clean
+	copied := *r
+	copied.URL = &u
+	return &copied
 }
 
 // requestID gives the caller's own id when it is 1–128 printable ASCII (contract.md §1.5; the text "null" is one), and

@@ -141,26 +141,35 @@ func (e endpoint) methods() string {
 }
 
 // serve is everything around a call: request id, CORS, dispatch, the answer to an error, and the access line. The
-// clock is the login service's: one clock for the whole server.
+// clock is the login service's: one clock for the whole server. What comes before and after the call has functions of
+// its own, because a held poll keeps the frames that it is called through.
 func (s *Server) serve(route string, e endpoint) http.Handler {
 	methods := e.methods()
 	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		began := s.Login.Now()
-		w := &response{ResponseWriter: rw, id: requestID(r.Header.Get("X-Request-Id"))}
-		h := w.Header()
-		h.Set("X-Request-Id", w.id)
-		h.Set("X-Content-Type-Options", "nosniff")
-		h.Set("Cache-Control", "no-store")
+		w := s.begin(rw, r)
 		err := s.dispatch(w, r, e, methods)
-		if err != nil {
-			s.fail(w, r, err)
-		}
-		took := s.Login.Now().Sub(began)
-		if s.Observe != nil {
-			s.Observe(route, knownMethod(r.Method), w.status, took)
-		}
-		s.logAccess(r, w, route, err, took)
+		s.end(w, r, route, err)
 	})
+}
+
+func (s *Server) begin(rw http.ResponseWriter, r *http.Request) *response {
+	w := &response{ResponseWriter: rw, id: requestID(r.Header.Get("X-Request-Id")), began: s.Login.Now()}
+	h := w.Header()
+	h.Set("X-Request-Id", w.id)
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Cache-Control", "no-store")
+	return w
+}
+
+func (s *Server) end(w *response, r *http.Request, route string, err error) {
+	if err != nil {
+		s.fail(w, r, err)
+	}
+	took := s.Login.Now().Sub(w.began)
+	if s.Observe != nil {
+		s.Observe(route, knownMethod(r.Method), w.status, took)
+	}
+	s.logAccess(r, w, route, err, took)
 }
 
 // dispatch says which pages may read the answer, finds the handler for the method and calls it. A panic becomes an
@@ -193,7 +202,8 @@ func (s *Server) dispatch(w *response, r *http.Request, e endpoint, methods stri
 type response struct {
 	http.ResponseWriter
 	id     string // the request id
-	status int    // 0 while nothing is written
+	began  time.Time
+	status int // 0 while nothing is written
 }
 
 // WriteHeader implements http.ResponseWriter.

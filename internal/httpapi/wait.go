@@ -12,19 +12,12 @@ type otcCode struct {
 	Code string `json:"code"`
 }
 
-// waitForLink is GET /otc/code (contract.md §4). A login or a project that cannot be one is held like any other that
-// does not match the operation: the answer tells nothing.
+// waitForLink is GET /otc/code (contract.md §4). While it holds, nothing of the request is kept here but its words.
 func (s *Server) waitForLink(w http.ResponseWriter, r *http.Request) error {
-	q := parseQuery(r)
-	for _, name := range [...]string{"projectId", "login", "operation_id"} {
-		if q.values.Get(name) == "" {
-			return latchkey.NoField(name)
-		}
+	req, err := readPoll(r)
+	if err != nil {
+		return err
 	}
-	var req login.WaitRequest
-	req.Project, _ = latchkey.ParseProjectID(q.values.Get("projectId"))
-	req.To, _ = address.Parse(q.values.Get("login"))
-	req.Operation = q.values.Get("operation_id")
 	from := latchkey.NetworkOf(s.clientIP(r))
 	if !s.polls.enter(from, s.MaxPolls, s.MaxPollsPerClient) {
 		return s.refusePoll(w, r)
@@ -39,4 +32,19 @@ func (s *Server) waitForLink(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	return encode(w, http.StatusOK, otcCode{code.Reveal()})
+}
+
+// readPoll decodes a poll. A login or a project that cannot be one is held like any other that does not match the
+// operation: the answer tells nothing. Errors: Missing.
+func readPoll(r *http.Request) (req login.WaitRequest, err error) {
+	q := parseQuery(r)
+	for _, name := range [...]string{"projectId", "login", "operation_id"} {
+		if q.values.Get(name) == "" {
+			return req, latchkey.NoField(name)
+		}
+	}
+	req.Project, _ = latchkey.ParseProjectID(q.values.Get("projectId"))
+	req.To, _ = address.Parse(q.values.Get("login"))
+	req.Operation = q.values.Get("operation_id")
+	return req, nil
 }

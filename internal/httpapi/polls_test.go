@@ -1,0 +1,360 @@
+package httpapi_test
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/latchkey-dev/latchkey"
+	"github.com/latchkey-dev/latchkey/internal/httpapi"
+)
+
+// A ward tells when a poll begins to wait, and when one has ended.
+type ward struct{ in, out chan struct{} }
+
+func watch(s *httpapi.Server) ward {
+	h := ward{make(chan struct{}, 1000), make(chan struct{}, 1000)}
+	s.Holding = func(delta int) {
+		if delta > 0 {
+			h.in <- struct{}{}
+		} else {
+			h.out <- struct{}{}
+		}
+	}
+	return h
+}
+
+// from makes a server believe the header From-Test.
+func from(s *httpapi.Server) {
+	s.ClientIP = func(r *http.Request) netip.Addr {
+		a, _ := netip.ParseAddr(r.Header.Get("From-Test"))
+		return a
+	}
+}
+
+func TestHeldPollsAreLimited(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		most, perClient int
+		held            []string
+		refused, room   []string // who finds no place, and who does
+	}{
+		"per IPv4 address": {
+			0, 2, []string{"192.0.2.1", "::ffff:192.0.2.1"}, []string{"192.0.2.1"}, []string{"192.0.2.2", "2001:db8::1"},
+		},
+		"per IPv6 network": {
+			0, 2, []string{"2001:db8::1", "2001:db8::2"}, []string{"2001:db8::3"}, []string{"2001:db8:0:1::1", "192.0.2.1"},
+		},
+		"in all":   {2, 100, []string{"192.0.2.1", "192.0.2.2"}, []string{"192.0.2.1", "192.0.2.3", "2001:db8::1"}, nil},
+		"no limit": {0, 0, []string{"192.0.2.1", "192.0.2.1", "192.0.2.1"}, nil, []string{"192.0.2.1"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			refused := 0
+			var held ward
+			w := newWorld(t, func(w *world) {
+				w.server.Login.Hold = time.Minute
+				w.server.MaxPolls, w.server.MaxPollsPerClient = tt.most, tt.perClient
+				w.server.Refused = func() { refused++ }
+				held = watch(w.server)
+				from(w.server)
+			})
+			m := w.startLink(jwtEmail)
+			answers := make(chan reply, 10)
+			poll := func(addr string) {
+				answers <- w.get("/api/otc/code", pollQuery(w, jwtEmail, m.Challenge.String()), "From-Test", addr)
+			}
+			for _, addr := range tt.held {
+				go poll(addr)
+				<-held.in
+			}
+			for i, addr := range tt.refused {
+				r := w.get("/api/otc/code", pollQuery(w, jwtEmail, m.Challenge.String()), "From-Test", addr)
+				r.fails(429, "002-057")
+				if r.header.Get("Retry-After") == "" || r.header.Get("Connection") != "close" {
+					t.Errorf("%s is refused with Retry-After %q and Connection %q, want a time and close",
+						addr, r.header.Get("Retry-After"), r.header.Get("Connection"))
+				}
+				if refused != i+1 {
+					t.Errorf("%d refusals are counted, want %d", refused, i+1)
+				}
+			}
+			for _, addr := range tt.room {
+				go poll(addr)
+				<-held.in
+			}
+			w.approve(jwtEmail, m)
+			for range len(tt.held) + len(tt.room) {
+				(<-answers).ok(&struct{}{})
+			}
+			for _, addr := range tt.refused { // the places are free again
+				w.get("/api/otc/code", pollQuery(w, jwtEmail, m.Challenge.String()), "From-Test", addr).ok(&struct{}{})
+			}
+		})
+	}
+}
+
+// TestPollReadsTheStoreOnce: however long it waits, and whatever it ends with.
+func TestPollReadsTheStoreOnce(t *testing.T) {
+	t.Parallel()
+	seen := make(chan struct{}, 10)
+	w := newWorld(t, func(w *world) {
+		w.server.Login.Hold = time.Minute
+		w.store.onRead = func() { seen <- struct{}{} }
+	})
+	m := w.startLink(jwtEmail)
+	answers := make(chan reply)
+	for range 3 {
+		go func() { answers <- w.get("/api/otc/code", pollQuery(w, jwtEmail, m.Challenge.String())) }()
+	}
+	for range 3 {
+		<-seen
+	}
+	w.approve(jwtEmail, m)
+	for range 3 {
+		(<-answers).ok(&struct{}{})
+	}
+	w.get("/api/otc/code", pollQuery(w, jwtEmail, m.Challenge.String())).ok(&struct{}{}) // one that comes later
+	if n := w.store.reads.Load(); n != 4 {
+		t.Errorf("4 polls read the challenge %d times", n)
+	}
+}
+
+// TestDeniedPollIsHeldOn: a poll that was there before the denial waits its time out as if nothing had happened.
+func TestDeniedPollIsHeldOn(t *testing.T) {
+	t.Parallel()
+	const hold = 300 * time.Millisecond
+	seen := make(chan struct{}, 1)
+	w := newWorld(t, func(w *world) {
+		w.server.Login.Hold = hold
+		w.store.onRead = func() { seen <- struct{}{} }
+	})
+	m := w.startLink(jwtEmail)
+	answers := make(chan reply)
+	began := time.Now()
+	go func() { answers <- w.get("/api/otc/code", pollQuery(w, jwtEmail, m.Challenge.String())) }()
+	<-seen
+	_, err := w.server.Login.Deny(t.Context(), w.linkToken(m), latchkey.Origin{})
+	w.must(err)
+	(<-answers).fails(408, "003-061")
+	if took := time.Since(began); took < hold {
+		t.Errorf("after the denial the poll was answered within %v, not held for %v", took, hold)
+	}
+}
+
+// wirePoll sends a poll over a connection of its own. The answer's status comes on the channel; 0 when there is none.
+func wirePoll(t *testing.T, srv *httptest.Server, q string) (net.Conn, <-chan int) {
+	t.Helper()
+	c, err := net.Dial("tcp", srv.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := fmt.Fprintf(c, "GET /api/otc/code?%s HTTP/1.1\r\nHost: x\r\n\r\n", q); err != nil {
+		t.Fatal(err)
+	}
+	status := make(chan int, 1)
+	go func() {
+		answer, err := http.ReadResponse(bufio.NewReaderSize(c, 512), nil)
+		if err != nil {
+			status <- 0
+			return
+		}
+		_, _ = io.Copy(io.Discard, answer.Body)
+		_ = answer.Body.Close()
+		_ = c.Close()
+		status <- answer.StatusCode
+	}()
+	return c, status
+}
+
+// TestVanishedClientIsFreed: a connection that is closed gives its place, its line at the bell and its goroutines back.
+func TestVanishedClientIsFreed(t *testing.T) {
+	t.Parallel()
+	var held ward
+	w := newWorld(t, func(w *world) {
+		w.server.Login.Hold = time.Hour
+		w.server.MaxPolls = 1
+		held = watch(w.server)
+	})
+	srv := httptest.NewServer(w.server.Handler())
+	defer srv.Close()
+	q := pollQuery(w, jwtEmail, w.startLink(jwtEmail).Challenge.String()).Encode()
+	for range 3 {
+		c, status := wirePoll(t, srv, q)
+		<-held.in
+		if n := w.bell.Waiting(); n > 1 {
+			t.Fatalf("the bell has %d lines for one poll", n)
+		}
+		w.must(c.Close())
+		<-held.out // or the test never ends
+		if n := w.bell.Waiting(); n != 0 {
+			t.Fatalf("the bell has %d lines after the client left", n)
+		}
+		if got := <-status; got != 0 {
+			t.Fatalf("a poll that should have been held was answered %d", got)
+		}
+		w.server.MaxPolls++ // the place is given back a moment after the gauge; the leak test holds it to that
+	}
+}
+
+// TestShutdownAnswersEveryPoll with 408, so that its client moves on to the next node.
+func TestShutdownAnswersEveryPoll(t *testing.T) {
+	t.Parallel()
+	const polls = 500
+	var held ward
+	w := newWorld(t, func(w *world) {
+		w.server.Login.Hold = time.Hour
+		held = watch(w.server)
+	})
+	srv := httptest.NewServer(w.server.Handler())
+	defer srv.Close()
+	q := pollQuery(w, jwtEmail, w.startLink(jwtEmail).Challenge.String()).Encode()
+	var answers []<-chan int
+	for range polls {
+		_, status := wirePoll(t, srv, q)
+		answers = append(answers, status)
+	}
+	for range polls {
+		<-held.in
+	}
+	close(w.closing)
+	for _, status := range answers {
+		if got := <-status; got != http.StatusRequestTimeout {
+			t.Fatalf("a poll was answered %d at the shutdown, want 408", got)
+		}
+	}
+}
+
+// TestNoPollLeavesAGoroutine: 10,000 polls that are dropped, time out, are approved and meet a shutdown, in random order,
+// over connections of their own. No goroutine, no place and no line at the bell is left.
+func TestNoPollLeavesAGoroutine(t *testing.T) { // not parallel: every new goroutine is one of this test
+	none := goleak.IgnoreCurrent()
+	t.Run("10,000 polls", func(t *testing.T) {
+		const rounds, polls = 20, 500
+		w := newWorld(t)
+		for round := range rounds {
+			pollRound(t, w, rand.New(rand.NewPCG(1, uint64(round))), polls)
+			if n := w.bell.Waiting(); n != 0 {
+				t.Fatalf("round %d: the bell has %d lines left", round, n)
+			}
+		}
+	})
+	goleak.VerifyNone(t, none)
+}
+
+// The fates of a poll.
+const (
+	dropped = iota
+	timedOut
+	approved
+	shutDown
+)
+
+func pollRound(t *testing.T, w *world, random *rand.Rand, polls int) {
+	t.Helper()
+	closing := make(chan struct{})
+	serve := func(hold time.Duration) (*httptest.Server, ward) {
+		logins := *w.server.Login
+		logins.Hold, logins.Closing = hold, closing
+		s := &httpapi.Server{Login: &logins, Store: w.store, Log: w.server.Log, MaxPolls: polls}
+		held := watch(s)
+		return httptest.NewServer(s.Handler()), held
+	}
+	patient, held := serve(time.Hour)
+	hasty, left := serve(time.Millisecond)
+	defer patient.Close() // returns when every connection is closed
+	defer hasty.Close()
+
+	links := make([]latchkey.Message, 5)
+	for i := range links {
+		links[i] = w.startLink(jwtEmail)
+	}
+	other := w.startLink(jwtEmail)
+	fates := make([]int, polls)
+	conns := make([]net.Conn, polls)
+	answers := make([]<-chan int, polls)
+	waiting := 0
+	for i := range fates {
+		fates[i] = random.IntN(4)
+		srv, m := patient, other
+		switch fates[i] {
+		case timedOut:
+			srv = hasty
+		case approved:
+			m = links[random.IntN(len(links))]
+		}
+		if srv == patient {
+			waiting++
+		}
+		conns[i], answers[i] = wirePoll(t, srv, pollQuery(w, jwtEmail, m.Challenge.String()).Encode())
+	}
+	for range waiting {
+		<-held.in
+	}
+	press := random.Perm(polls)
+	for n, i := range press {
+		if fates[i] == dropped {
+			_ = conns[i].Close()
+		}
+		if n%(polls/len(links)) == 0 {
+			w.approve(jwtEmail, links[n*len(links)/polls])
+		}
+	}
+	want := [...]int{dropped: 0, timedOut: 408, approved: 200, shutDown: 408}
+	for i, fate := range fates {
+		if fate == approved && <-answers[i] != 200 {
+			t.Fatal("an approved poll got no code")
+		}
+	}
+	close(closing)
+	for i, fate := range fates {
+		if fate == approved {
+			continue
+		}
+		if got := <-answers[i]; got != want[fate] {
+			t.Fatalf("a poll of fate %d was answered %d, want %d", fate, got, want[fate])
+		}
+	}
+	for range waiting {
+		<-held.out
+	}
+	for range polls - waiting {
+		<-left.out
+	}
+}
+
+// TestPollPlacesAddUp: places taken and given back by many at once add up.
+func TestPollPlacesAddUp(t *testing.T) {
+	t.Parallel()
+	const most = 3
+	w := newWorld(t, func(w *world) {
+		w.server.MaxPolls, w.server.MaxPollsPerClient = most, most
+		w.server.Login.Hold = time.Microsecond
+		from(w.server)
+	})
+	var all sync.WaitGroup
+	for i := range 20 {
+		all.Go(func() {
+			for range 20 {
+				r := w.get("/api/otc/code", pollQuery(w, jwtEmail, "x"), "From-Test", fmt.Sprintf("192.0.2.%d", i%2))
+				if r.status != 408 && r.status != 429 {
+					t.Errorf("a poll was answered %d", r.status)
+				}
+			}
+		})
+	}
+	all.Wait()
+	for range most { // nobody is counted any more
+		w.get("/api/otc/code", pollQuery(w, jwtEmail, "x"), "From-Test", "192.0.2.0").fails(408, "003-061")
+	}
+}

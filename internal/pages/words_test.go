@@ -119,10 +119,43 @@ func TestLogoComesFromItsOriginOnly(t *testing.T) {
 			t.Errorf("the page lacks %s:\n%s", want, body)
 		}
 	}
+	// Such a URL gets past no command, but into the policy it must not get from anywhere.
+	odd := newFixture(t, func(p *latchkey.Project) { p.Logo = "https://cdn.example.net;script-src/logo.png" })
+	_, path = odd.start(t, "app://game")
+	if csp := policy(odd, path); strings.Contains(csp, "script-src") {
+		t.Errorf("a logo adds to the policy: %s", csp)
+	}
 	bare := newFixture(t)
 	_, path = bare.start(t, "app://game")
 	if csp := policy(bare, path); !strings.Contains(csp, "img-src 'self';") || strings.Contains(bare.do("GET", path).Body.String(), "/static/color/") {
 		t.Errorf("a project without logo and colour: %s", csp)
+	}
+}
+
+// TestPolicyOfALinkPage: not one word more.
+func TestPolicyOfALinkPage(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	_, path := f.start(t, "https://game.example.com/in")
+	const want = "default-src 'none'; style-src 'self'; base-uri 'none'; frame-ancestors 'none'; img-src 'self'; form-action 'self' https://game.example.com"
+	if got := f.do("GET", path).Header().Get("Content-Security-Policy"); got != want {
+		t.Errorf("the policy is\n%s, want\n%s", got, want)
+	}
+}
+
+// TestValuesKeepTheirDirection: neither a name nor an address turns the words around it, in any language.
+func TestValuesKeepTheirDirection(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, func(p *latchkey.Project) { p.Name = "لعبة" })
+	_, path := f.start(t, "app://game")
+	body := f.do("GET", path).Body.String()
+	for _, want := range []string{"as \u2068p•••@example.test\u2069.", "Sign in to \u2068لعبة\u2069?", "<bdi>لعبة</bdi>"} {
+		if !strings.Contains(body, want) {
+			t.Errorf("the page lacks %q:\n%s", want, body)
+		}
+	}
+	if strings.Contains(body, "IP address") || strings.Contains(body, "invalid") {
+		t.Errorf("the page shows an address that is not known:\n%s", body)
 	}
 }
 

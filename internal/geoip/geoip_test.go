@@ -1,6 +1,7 @@
 package geoip_test
 
 import (
+	"bytes"
 	"encoding/binary"
 	"maps"
 	"net/netip"
@@ -126,6 +127,25 @@ func encode(t *testing.T, v any) []byte {
 	}
 	t.Fatalf("cannot encode %T", v)
 	return nil
+}
+
+// TestSampleIsCurrent: testdata/loopback.mmdb, which says that this machine is in Berlin, is what write makes. Others
+// show places with it. UPDATE=1 writes it anew.
+func TestSampleIsCurrent(t *testing.T) {
+	t.Parallel()
+	want, err := os.ReadFile(write(t, "Test-City", network{"127.0.0.0/8", berlin}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	const sample = "testdata/loopback.mmdb"
+	if os.Getenv("UPDATE") != "" {
+		if err := os.WriteFile(sample, want, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got, err := os.ReadFile(sample); err != nil || !bytes.Equal(got, want) {
+		t.Errorf("%s is not what this test writes (%v): run it with UPDATE=1", sample, err)
+	}
 }
 
 func TestPlace(t *testing.T) {

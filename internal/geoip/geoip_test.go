@@ -3,6 +3,7 @@ package geoip_test
 import (
 	"bytes"
 	"encoding/binary"
+	"flag"
 	"maps"
 	"net/netip"
 	"os"
@@ -13,6 +14,8 @@ import (
 
 	"github.com/latchkey-dev/latchkey/internal/geoip"
 )
+
+var update = flag.Bool("update", false, "write the sample anew")
 
 // A network is one entry of a test file: a prefix of whole bits and its record.
 type network struct {
@@ -130,7 +133,7 @@ func encode(t *testing.T, v any) []byte {
 }
 
 // TestSampleIsCurrent: testdata/loopback.mmdb, which says that this machine is in Berlin, is what write makes. Others
-// show places with it. UPDATE=1 writes it anew.
+// show places with it.
 func TestSampleIsCurrent(t *testing.T) {
 	t.Parallel()
 	want, err := os.ReadFile(write(t, "Test-City", network{"127.0.0.0/8", berlin}))
@@ -138,13 +141,13 @@ func TestSampleIsCurrent(t *testing.T) {
 		t.Fatal(err)
 	}
 	const sample = "testdata/loopback.mmdb"
-	if os.Getenv("UPDATE") != "" {
+	if *update {
 		if err := os.WriteFile(sample, want, 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
 	if got, err := os.ReadFile(sample); err != nil || !bytes.Equal(got, want) {
-		t.Errorf("%s is not what this test writes (%v): run it with UPDATE=1", sample, err)
+		t.Errorf("%s is not what this test writes (%v): go test -update writes it anew", sample, err)
 	}
 }
 

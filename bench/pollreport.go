@@ -100,6 +100,7 @@ func (r *pollReport) addRest(rests []rested) error {
 func (f *figures) add(x figures) {
 	f.Heap += x.Heap
 	f.Stack += x.Stack
+	f.Spare += x.Spare
 	f.Goroutines += x.Goroutines
 	f.Polls += x.Polls
 }
@@ -165,6 +166,7 @@ func (r *pollReport) print(out io.Writer) {
 	held := max(1, r.Rest.Go.Polls)
 	row("Go heap", "", "", mib(r.Rest.Go.Heap), kib(r.Rest.Go.Heap/held), "")
 	row("Go stacks", "", "", mib(r.Rest.Go.Stack), kib(r.Rest.Go.Stack/held), "")
+	row("Go, given up", "", "", mib(r.Rest.Go.Spare), kib(r.Rest.Go.Spare/held), "")
 	row("goroutines", "", "", r.Rest.Go.Goroutines, fmt.Sprintf("%.2f", float64(r.Rest.Go.Goroutines)/float64(held)), "")
 	row()
 	row("", "how many", "p50", "p95", "p99", "max")

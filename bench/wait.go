@@ -204,6 +204,7 @@ func crowded(ctx context.Context, f func(context.Context) error) error {
 type figures struct {
 	Heap       int64 `json:"heap"`  // bytes in use by objects, dead ones that are not swept yet included
 	Stack      int64 `json:"stack"` // bytes of goroutines' stacks
+	Spare      int64 `json:"spare"` // bytes that were in use, are not, and are not the system's again yet
 	Goroutines int64 `json:"goroutines"`
 	Polls      int64 `json:"held_polls"`
 }
@@ -227,7 +228,9 @@ func readFigures(ctx context.Context, host string) (f figures, err error) {
 
 // parseFigures reads the Prometheus text format.
 func parseFigures(text string) (f figures, err error) {
+	var idle, released int64
 	want := map[string]*int64{
+		"go_memstats_heap_idle_bytes": &idle, "go_memstats_heap_released_bytes": &released,
 		"go_memstats_heap_inuse_bytes": &f.Heap, "go_memstats_stack_inuse_bytes": &f.Stack, "go_goroutines": &f.Goroutines,
 		"latchkey_held_polls": &f.Polls,
 	}
@@ -247,5 +250,6 @@ func parseFigures(text string) (f figures, err error) {
 	for name := range want {
 		return f, fmt.Errorf("the server's metrics have no %s", name)
 	}
+	f.Spare = idle - released
 	return f, nil
 }

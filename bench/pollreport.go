@@ -187,7 +187,7 @@ func (r *pollReport) print(out io.Writer) {
 		fmt.Fprintf(out, "With %d files a server held %d polls and refused the rest (%d refusals with Retry-After in %v), while %d logins were completed, %.0f a second.\n",
 			o.Files, r.Logins.Held, r.Logins.Refused, o.For, r.Logins.Logins, r.Logins.PerSecond)
 	}
-	fmt.Fprintf(out, "Stopping answered the other %d polls and took %v", r.Stop.Released, r.Stop.Took.Round(time.Millisecond))
+	fmt.Fprintf(out, "Stopping answered the other %d polls and took %v a server at most", r.Stop.Released, r.Stop.Took.Round(time.Millisecond))
 	if r.Stop.Cut > 0 {
 		fmt.Fprintf(out, "; %d asked again as their connection was closed", r.Stop.Cut)
 	}

@@ -97,9 +97,13 @@ func (r *pollReport) measure(halls []*porter) error {
 		}
 		r.addApprove(presses)
 	}
-	stops, err := send[stopped](halls, errandStop)
-	if err != nil {
-		return err
+	var stops []stopped
+	for i := range halls { // one after the other, as servers are exchanged
+		x, err := send[stopped](halls[i:i+1], errandStop)
+		if err != nil {
+			return err
+		}
+		stops = append(stops, x...)
 	}
 	return r.addStop(stops)
 }

@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/nicksnyder/go-i18n/v2/i18n"
 	texts "github.com/nicksnyder/go-i18n/v2/i18n/template"
@@ -28,14 +29,17 @@ const English = "en"
 // maxCount is the greatest number that a counting text is prepared for: minutes and seconds.
 const maxCount = 60
 
-// A Catalog answers from what New prepared; it never changes and is safe for concurrent use.
+// A Catalog reads a language when somebody first speaks it, once and whole: a millisecond of twenty languages is not worth
+// waiting for at every start. It is safe for concurrent use.
 type Catalog struct {
 	matcher      language.Matcher
-	spellings    map[string]string            // lower case with a hyphen, to a tag of Locales
-	texts        map[string]map[string][]text // by tag and key: one text, or maxCount+1 of them for a key that counts
-	spoken       map[string]string            // by tag, the tag of the language that its texts are in
-	mail, button text                         // the HTML of a mail, and of its button
+	spellings    map[string]string       // lower case with a hyphen, to a tag of Locales
+	texts        map[string]func() table // by tag
+	mail, button text                    // the HTML of a mail, and of its button
 }
+
+// A table is what one language says, by key: one text, or maxCount+1 of them for a key that counts.
+type table map[string][]text
 
 // Locales lists the tags of contract.md §7, in the spelling that a project's and a challenge's locale have.
 func Locales() []string {
@@ -44,47 +48,63 @@ func Locales() []string {
 	}
 }
 
-// New reads the embedded texts and prepares every one, so that no call parses anything.
+// New reads the English texts and says why if it cannot. A file that cannot be read later, which no test let pass, leaves
+// its language to English.
 func New() (*Catalog, error) {
-	c := &Catalog{
-		spellings: map[string]string{}, texts: map[string]map[string][]text{}, spoken: map[string]string{},
+	english, err := read(English, nil)
+	if err != nil {
+		return nil, err
 	}
-	bundle := i18n.NewBundle(language.English)
-	bundle.RegisterUnmarshalFunc("json", json.Unmarshal)
+	c := &Catalog{
+		spellings: map[string]string{}, texts: map[string]func() table{}, mail: parseText(mailHTML), button: parseText(buttonHTML),
+	}
 	var tags []language.Tag
 	for _, name := range Locales() {
-		tag := language.MustParse(hyphen(name))
-		tags = append(tags, tag)
+		tags = append(tags, language.MustParse(hyphen(name)))
 		c.spellings[strings.ToLower(hyphen(name))] = name
-		file := "locales/" + name + ".json"
-		raw, err := localeFiles.ReadFile(file)
-		if err != nil {
-			c.texts[name], c.spoken[name] = c.texts[English], English // English comes first in Locales
-			continue
-		}
-		if _, err := bundle.ParseMessageFileBytes(raw, hyphen(name)+".json"); err != nil {
-			return nil, fmt.Errorf("%s: %w", file, err)
-		}
-		c.spoken[name] = name
-		if c.texts[name], err = prepare(bundle, tag, raw, c.texts[English]); err != nil {
-			return nil, fmt.Errorf("%s: %w", file, err)
-		}
+		c.texts[name] = sync.OnceValue(func() table {
+			if t, err := read(name, english); err == nil {
+				return t
+			}
+			return english
+		})
 	}
+	c.texts[English] = func() table { return english }
 	c.matcher = language.NewMatcher(tags)
-	c.mail, c.button = parseText(mailHTML), parseText(buttonHTML)
 	return c, nil
 }
 
-// prepare gives every text of one language, and English ones where it has none.
-func prepare(b *i18n.Bundle, tag language.Tag, raw []byte, english map[string][]text) (map[string][]text, error) {
+// read prepares every text of one language, so that no call parses anything, and takes those of instead where it has none.
+func read(name string, instead table) (table, error) {
+	file := "locales/" + name + ".json"
+	raw, err := localeFiles.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	tag := language.MustParse(hyphen(name))
+	bundle := i18n.NewBundle(tag)
+	bundle.RegisterUnmarshalFunc("json", json.Unmarshal)
+	if _, err := bundle.ParseMessageFileBytes(raw, hyphen(name)+".json"); err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	t, err := prepare(bundle, tag, raw)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	for key, texts := range instead {
+		if _, ok := t[key]; !ok {
+			t[key] = texts
+		}
+	}
+	return t, nil
+}
+
+func prepare(b *i18n.Bundle, tag language.Tag, raw []byte) (table, error) {
 	var entries map[string]json.RawMessage
 	if err := json.Unmarshal(raw, &entries); err != nil {
 		return nil, err
 	}
-	out := map[string][]text{}
-	for key, ts := range english {
-		out[key] = ts
-	}
+	out := table{}
 	l := i18n.NewLocalizer(b, tag.String())
 	for key, entry := range entries {
 		ask := i18n.LocalizeConfig{MessageID: key, TemplateParser: texts.IdentityParser{}}
@@ -175,11 +195,11 @@ func (c *Catalog) Dir(locale string) string {
 	return "ltr"
 }
 
-// Spoken is the locale whose language the texts of locale are in: itself, or English while it has none of its own. It
-// is what the lang attribute and Dir of a page must say.
+// Spoken is the locale whose language Text gives for locale: itself, or English for what is none of Locales. It is what
+// the lang attribute and Dir of a page must say.
 func (c *Catalog) Spoken(locale string) string {
-	if s, ok := c.spoken[locale]; ok {
-		return s
+	if _, ok := c.texts[locale]; ok {
+		return locale
 	}
 	return English
 }
@@ -208,13 +228,7 @@ func (c *Catalog) Count(locale, key string, n int, args ...string) string {
 	return ts[i].fill(append(slices.Clip(args), "count", strconv.Itoa(n)))
 }
 
-func (c *Catalog) lookUp(locale, key string) []text {
-	ts, ok := c.texts[locale]
-	if !ok {
-		ts = c.texts[English]
-	}
-	return ts[key]
-}
+func (c *Catalog) lookUp(locale, key string) []text { return c.texts[c.Spoken(locale)]()[key] }
 
 func hyphen(s string) string { return strings.ReplaceAll(s, "_", "-") }
 

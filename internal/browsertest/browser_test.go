@@ -163,9 +163,14 @@ func eval[T any](b *tab, js string) T {
 // until waits for an expression to hold, across navigations.
 func (b *tab) until(what, js string) {
 	b.t.Helper()
+	b.untilWithin(patience, what, js)
+}
+
+func (b *tab) untilWithin(limit time.Duration, what, js string) {
+	b.t.Helper()
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
-	ctx, cancel := context.WithTimeout(b.ctx, patience)
+	ctx, cancel := context.WithTimeout(b.ctx, limit)
 	defer cancel()
 	for {
 		// An error means that the page is being left, or that ctx ended.
@@ -175,7 +180,7 @@ func (b *tab) until(what, js string) {
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			b.t.Fatalf("waited %v for %s\n%s", patience, what, b.state())
+			b.t.Fatalf("waited %v for %s\n%s", limit, what, b.state())
 		}
 	}
 }

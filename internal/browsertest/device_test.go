@@ -156,8 +156,8 @@ func (d *device) getsIn(waiting <-chan string) {
 		if code != d.mail.Code {
 			d.s.t.Fatalf("the waiting device got the code %s, the message has %s", code, d.mail.Code)
 		}
-	case <-time.After(patience):
-		d.s.t.Fatalf("the link was approved, and the device still waits %v later\n%s", patience, d.s.log())
+	case <-time.After(wakes):
+		d.s.t.Fatalf("the link was approved, and the device still waits %v later\n%s", wakes, d.s.log())
 	}
 	if status := d.confirm(); status != http.StatusOK {
 		d.s.t.Errorf("the code that the waiting device got is answered with %d", status)

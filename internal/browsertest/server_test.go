@@ -19,6 +19,10 @@ import (
 // patience is how long anything may take that takes moments; what takes longer is broken.
 const patience = 20 * time.Second
 
+// wakes is how long an approval may take to reach the device that waits: moments, and much less than a poll is held, after
+// which it would come by itself.
+const wakes = 12 * time.Second
+
 // demoProject is what `latchkey dev` comes with.
 const demoProject = "00000000-0000-4000-8000-000000000001"
 

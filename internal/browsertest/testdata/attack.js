@@ -58,14 +58,14 @@ async function behindTheBack() {
       all.push(settle(answered));
     }
   }
-  for (const call of calls) {
-    for (const mode of ["no-cors", "cors"]) all.push(settle(fetch(call, { mode, credentials: "include" })));
+  for (const { url, allowed } of calls) {
+    for (const mode of allowed ? ["no-cors"] : ["no-cors", "cors"]) all.push(settle(fetch(url, { mode, credentials: "include" })));
     for (const [kind, attribute] of [["img", "src"], ["script", "src"], ["link", "href"], ["iframe", "src"], ["object", "data"]]) {
       all.push(settle(new Promise((done) => {
         const el = document.createElement(kind);
         if (kind === "link") el.rel = "stylesheet";
         el.onload = el.onerror = done;
-        el[attribute] = call;
+        el[attribute] = url;
         document.body.append(el);
       })));
     }

@@ -31,5 +31,8 @@ func lockFile(path string) (*fileLock, error) {
 	return nil, errors.Join(err, f.Close())
 }
 
-// release leaves the file: to remove it would let two servers lock two files of one name.
-func (l *fileLock) release() error { return l.f.Close() }
+// release leaves the file: to remove it would let two servers lock two files of one name. It unlocks by word and not by
+// closing alone, since a child that is being started holds the file open for a moment too.
+func (l *fileLock) release() error {
+	return errors.Join(syscall.Flock(int(l.f.Fd()), syscall.LOCK_UN), l.f.Close())
+}

@@ -28,15 +28,17 @@ const (
 type Store struct {
 	writer     *writer
 	checkpoint *checkpointer
-	idle       chan *conn // readers that nobody uses
-	lock       *fileLock  // of a server; nil otherwise
+	looks      chan *look // to whichever reader is free
+	reading    sync.WaitGroup
+	readErrs   [readers]error // of closing each reader
+	lock       *fileLock      // of a server; nil otherwise
 	closing    chan struct{}
 	closeOnce  sync.Once
 	closeErr   error
 }
 
 // Open opens the database at path, creates it (mode 0600) if there is none, and applies the migrations it lacks. It
-// starts two goroutines, which Close ends.
+// starts a goroutine for each connection, which Close ends.
 //
 // It fails with one clear sentence if the folder is missing, the file is read-only, locked, damaged, not a Latchkey
 // database, or newer than this program.
@@ -90,24 +92,26 @@ func open(ctx context.Context, path string, lock *fileLock) (_ *Store, err error
 		return nil, err
 	}
 	conns[1].SetBusyTimeout(restartWait)
-	s := &Store{idle: make(chan *conn, readers), lock: lock, closing: make(chan struct{})}
+	s := &Store{looks: make(chan *look), lock: lock, closing: make(chan struct{})}
 	for _, c := range conns[2:] {
 		if err := c.pragmas("query_only=1"); err != nil {
 			return nil, err
 		}
-		s.idle <- c
 	}
 	var gate sync.Mutex
 	s.checkpoint = newCheckpointer(conns[1], &gate)
 	s.writer = newWriter(conns[0], &gate, s.checkpoint.committed)
-	s.run()
+	s.run(conns[2:])
 	return s, nil
 }
 
-// run starts the two goroutines, which end with Close.
-func (s *Store) run() {
+// run starts the goroutines, which end with Close.
+func (s *Store) run(reading []*conn) {
 	go s.writer.loop()
 	go s.checkpoint.loop()
+	for i, c := range reading {
+		s.reading.Go(func() { s.readErrs[i] = s.serveLooks(c) })
+	}
 }
 
 // connect opens one connection to a database that exists, with what every connection needs.
@@ -160,12 +164,8 @@ func (s *Store) Close() error {
 		close(s.closing)
 		s.writer.close()
 		s.checkpoint.close()
-		var errs []error
-		for range readers {
-			c := <-s.idle // a reader in use comes back
-			errs = append(errs, c.Close())
-		}
-		errs = append(errs, s.checkpoint.conn.Close(), s.writer.conn.Close())
+		s.reading.Wait()
+		errs := append(s.readErrs[:], s.checkpoint.conn.Close(), s.writer.conn.Close())
 		if s.lock != nil {
 			errs = append(errs, s.lock.release())
 		}
@@ -174,25 +174,42 @@ func (s *Store) Close() error {
 	return s.closeErr
 }
 
-// read lends a reader to f.
+// A look is one read on its way through a reader.
+type look struct {
+	run  func(*conn) error
+	done chan error
+}
+
+// serveLooks is the goroutine of one reader. SQLite's code uses deep stacks: on the caller's goroutine a read would make
+// its stack 16 KiB large, and a held poll (GET /otc/code), which reads once and then waits, would keep that.
+func (s *Store) serveLooks(c *conn) error {
+	for {
+		select {
+		case l := <-s.looks:
+			l.done <- l.run(c)
+		case <-s.closing:
+			return c.Close()
+		}
+	}
+}
+
+// read lets a reader run f, and waits for it: nothing that f writes to is touched afterwards.
 func (s *Store) read(ctx context.Context, f func(*conn) error) error {
-	select {
-	case <-s.closing: // before an idle reader is chosen by chance
-		return unavailable(errClosed)
-	default:
-	}
-	if err := ctx.Err(); err != nil {
-		return unavailable(err)
-	}
-	select {
+	l := &look{run: f, done: make(chan error, 1)}
+	select { // first: where several cases are ready the other select takes any
 	case <-s.closing:
 		return unavailable(errClosed)
 	case <-ctx.Done():
 		return unavailable(ctx.Err())
-	case c := <-s.idle:
-		err := f(c)
-		s.idle <- c
-		return translate(err)
+	default:
+	}
+	select {
+	case s.looks <- l:
+		return translate(<-l.done)
+	case <-s.closing:
+		return unavailable(errClosed)
+	case <-ctx.Done():
+		return unavailable(ctx.Err())
 	}
 }
 

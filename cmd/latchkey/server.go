@@ -61,7 +61,8 @@ type server struct {
 
 // newServer puts the house together. It starts nothing.
 func newServer(h house) (*server, error) {
-	h.polls = h.polls.resolve(openFiles(), h.log)
+	files := openFiles()
+	h.polls = h.polls.resolve(files, h.log)
 	texts, err := catalog.New()
 	if err != nil {
 		return nil, err
@@ -101,6 +102,7 @@ func newServer(h house) (*server, error) {
 		s.numbers = s.httpServer(numbersMux(metrics.Handler()))
 	}
 	s.main = s.httpServer(httpapi.SingleSlashes(mux))
+	newCrowd(s.main, files)
 	return s, nil
 }
 

@@ -54,8 +54,9 @@ type sight struct {
 
 // look reads the challenge, once.
 func (s *Service) look(ctx context.Context, id latchkey.ChallengeID, r WaitRequest) (sight, error) {
-	c, err := s.Store.Challenge(ctx, id)
-	if latchkey.CodeOf(err) == latchkey.NotFound {
+	var err error
+	c := new(latchkey.Challenge) // off the stack, which else grows past 8 KiB during the read
+	if *c, err = s.Store.Challenge(ctx, id); latchkey.CodeOf(err) == latchkey.NotFound {
 		return sight{}, nil
 	}
 	if err != nil || c.Project != r.Project || c.To != r.To {

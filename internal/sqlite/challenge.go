@@ -53,22 +53,32 @@ func (s *Store) StartChallenge(ctx context.Context, start latchkey.Start, now ti
 
 // Challenge implements latchkey.LoginStore.
 func (s *Store) Challenge(ctx context.Context, id latchkey.ChallengeID) (latchkey.Challenge, error) {
-	return s.findChallenge(ctx, challengeByID, id.Handle[:])
+	ch, err := s.findChallenge(ctx, challengeByID, id.Handle[:])
+	return *ch, err
 }
 
 // ChallengeByLink implements latchkey.LoginStore.
 func (s *Store) ChallengeByLink(ctx context.Context, h latchkey.Hash) (latchkey.Challenge, error) {
-	return s.findChallenge(ctx, challengeByLink, h[:])
+	ch, err := s.findChallenge(ctx, challengeByLink, h[:])
+	return *ch, err
 }
 
-func (s *Store) findChallenge(ctx context.Context, query string, key []byte) (latchkey.Challenge, error) {
-	return find(ctx, s, func(c *conn) (latchkey.Challenge, error) {
+// findChallenge gives a pointer, zero with an error: a held poll reads its challenge, and each copy on the way would make
+// its stack larger (see serveLooks).
+func (s *Store) findChallenge(ctx context.Context, query string, key []byte) (*latchkey.Challenge, error) {
+	held := new(latchkey.Challenge)
+	err := s.read(ctx, func(c *conn) error {
 		ch, err := c.challenge(query, key)
 		if err == nil && ch.ID.IsZero() {
 			err = latchkey.NotFound
 		}
-		return ch, err
+		*held = ch
+		return err
 	})
+	if err != nil {
+		held = new(latchkey.Challenge)
+	}
+	return held, err
 }
 
 // ApproveChallenge implements latchkey.LoginStore.

@@ -213,15 +213,15 @@ func (s *Store) read(ctx context.Context, f func(*conn) error) error {
 	}
 }
 
-// find is read for something.
-func find[T any](ctx context.Context, s *Store, f func(*conn) (T, error)) (T, error) {
-	var out, none T
-	err := s.read(ctx, func(c *conn) (err error) {
-		out, err = f(c)
+// find is read for something. It holds the value off the stack: see serveLooks.
+func find[T any](ctx context.Context, s *Store, f func(*conn) (T, error)) (out T, err error) {
+	held := new(T)
+	err = s.read(ctx, func(c *conn) (err error) {
+		*held, err = f(c)
 		return err
 	})
-	if err != nil {
-		return none, err
+	if err == nil {
+		out = *held
 	}
-	return out, nil
+	return out, err
 }

@@ -12,7 +12,7 @@ import (
 
 // flows are the flows that must be in testdata/flows.js, so that none gets lost in silence.
 var flows = []string{
-	"email, JWT", "phone, JWT", "email, OAuth 2.0", "phone, OAuth 2.0", "email, link approved, JWT",
+	"email, JWT", "phone, JWT", "email, OAuth 2.0", "phone, OAuth 2.0", "email, link approved, JWT", "email, link pushed by the page, JWT",
 	"phone, link approved, OAuth 2.0", "logout", "refusals", "poll runs out",
 }
 

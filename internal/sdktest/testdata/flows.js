@@ -116,6 +116,19 @@ const flows = {
     const { operation_id, code } = await approved(api, (link) => api.emailGetCode({ email, ...link }), email);
     return { token: tokenOf(await api.loginWithEmailCode({ email, code, operation_id })) };
   },
+  // The page that the link leads to may ask the person itself, and hand the answer on.
+  async "email, link pushed by the page, JWT"() {
+    const api = jwtApi({ enable_magic_link: true }), login = "sdk.push@example.com", link_url = setup.callback;
+    const { operation_id } = await api.emailGetCode({ email: login, link_url });
+    const poll = api.getConfirmCode({ login, operation_id, cancelToken: neverCancelled() });
+    const { link } = await message(login), state = link.slice(link.lastIndexOf("/") + 1);
+    const unknown = await refusal(api.pushConfirmCode({ state: "AAAAAAAAAAAAAAAAAAAAAA", action: "approve", link_url }));
+    must(unknown === "003-061", "an unknown link gave " + unknown);
+    const answer = await api.pushConfirmCode({ state, action: "approve", link_url });
+    must(answer.login_url === link_url, "pushConfirmCode leads to " + JSON.stringify(answer));
+    const { code } = await poll;
+    return { token: tokenOf(await api.loginWithEmailCode({ email: login, code, operation_id })) };
+  },
   async "phone, link approved, OAuth 2.0"() {
     const api = oauthApi({ enable_magic_link: true }), phone_number = "+12025550123", isOauth2 = true;
     const { operation_id, code } = await approved(

@@ -88,7 +88,8 @@ func (d devCommand) open(ctx context.Context, a *app, listener net.Listener, lim
 	inbox := devinbox.New(a.Now)
 	senders := []latchkey.Sender{inbox}
 	s, err := newServer(house{
-		store: store, secrets: secrets, publicURL: demo.url, now: a.Now, shutdown: 10 * time.Second, polls: limits, clientIP: peer, place: place,
+		tendHeap: a.Getenv("GOGC") == "",
+		store:    store, secrets: secrets, publicURL: demo.url, now: a.Now, shutdown: 10 * time.Second, polls: limits, clientIP: peer, place: place,
 		senders: map[latchkey.Channel][]latchkey.Sender{latchkey.Email: senders, latchkey.Phone: senders},
 		log:     newLog(a.Stderr, level),
 		dev: func(closing <-chan struct{}) (*pages.Dev, error) {

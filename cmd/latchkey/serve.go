@@ -81,7 +81,8 @@ func assemble(ctx context.Context, a *app, cfg config, store latchkey.Store) (_ 
 		}
 	}
 	s, err := newServer(house{
-		store: store, secrets: cfg.secrets, senders: cfg.senders, publicURL: cfg.publicURL, now: a.Now,
+		tendHeap: a.Getenv("GOGC") == "",
+		store:    store, secrets: cfg.secrets, senders: cfg.senders, publicURL: cfg.publicURL, now: a.Now,
 		shutdown: cfg.shutdown, polls: cfg.polls, clientIP: behind(cfg.proxies), place: cfg.place, metrics: numbers, log: newLog(a.Stderr, cfg.logLevel),
 	})
 	if err == nil {

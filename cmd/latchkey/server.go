@@ -44,6 +44,7 @@ type house struct {
 	shutdown  time.Duration
 	polls     pollLimits
 
+	tendHeap bool // false where the operator set GOGC
 	clientIP func(*http.Request) netip.Addr
 	place    placer                                            // nil without a file of places
 	metrics  net.Listener                                      // of /metrics and profiles; nil: /metrics is on the main address
@@ -186,6 +187,9 @@ func (s *server) run(ctx context.Context, listener net.Listener) (err error) {
 		g.Go(func() error { return served(s.numbers.Serve(s.metrics)) })
 	}
 	g.Go(func() error { return s.worker.Run(working) })
+	if s.tendHeap {
+		g.Go(func() error { return tendHeap(serving) })
+	}
 	g.Go(func() error {
 		<-serving.Done()
 		s.log.Info("shutting down")

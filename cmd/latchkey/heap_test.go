@@ -1,0 +1,38 @@
+package main
+
+import (
+	"context"
+	"runtime/debug"
+	"testing"
+)
+
+func TestGrowth(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		live uint64
+		want int
+	}{
+		"before the first collection": {0, 100},
+		"at rest":                     {8 << 20, 100},
+		"just as much as the room":    {24 << 20, 100},
+		"twice the room":              {48 << 20, 50},
+		"18,000 polls":                {280 << 20, 10},
+	} {
+		if got := growth(c.live); got != c.want {
+			t.Errorf("%s: %d %%, want %d %%", name, got, c.want)
+		}
+	}
+}
+
+func TestTheCollectorIsLeftAsItWasFound(t *testing.T) {
+	was := debug.SetGCPercent(77)
+	defer debug.SetGCPercent(was)
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := tendHeap(ended); err != nil {
+		t.Fatal(err)
+	}
+	if now := debug.SetGCPercent(77); now != 77 {
+		t.Errorf("the collector was left at %d, found at 77", now)
+	}
+}

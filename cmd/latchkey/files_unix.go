@@ -12,7 +12,7 @@ func openFiles() int {
 		return 0
 	}
 	const none = 1 << 30 // more than any kernel gives to one process
-	if n := uint64(l.Cur); n < none {
+	if n := uint64(l.Cur); n < none { //nolint:unconvert // Cur is signed on FreeBSD
 		return int(n)
 	}
 	return 0

@@ -11,7 +11,7 @@ func openFiles() int {
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &l); err != nil {
 		return 0
 	}
-	const none = 1 << 30 // more than any kernel gives to one process
+	const none = 1 << 30              // more than any kernel gives to one process
 	if n := uint64(l.Cur); n < none { //nolint:unconvert // Cur is signed on FreeBSD
 		return int(n)
 	}

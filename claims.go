@@ -1,6 +1,9 @@
 package latchkey
 
 import (
+	"crypto/sha256"
+	"crypto/sha512"
+	"encoding/base64"
 	"strconv"
 	"strings"
 	"time"
@@ -9,6 +12,7 @@ import (
 // Claims are what a token of ours says (contract.md §5, "Claims of a user token"; OIDC Core §2 for ID tokens). Field
 // order is the order on the wire. Times are Unix seconds.
 type Claims struct {
+	Form          Form     `json:"-"` // the header's typ
 	Issuer        string   `json:"iss"`
 	Subject       string   `json:"sub,omitempty"` // a UserID; absent in server tokens
 	Audience      []string `json:"aud,omitempty"` // always an array
@@ -25,13 +29,24 @@ type Claims struct {
 	Username      string   `json:"username,omitempty"`
 	Payload       string   `json:"payload,omitempty"`
 	Scopes        []string `json:"scp,omitempty"`
+	Scope         string   `json:"scope,omitempty"` // in tokens of RFC 9068 only
 	Client        string   `json:"client_id,omitempty"`
 	Grant         string   `json:"sid,omitempty"` // a GrantID: what dies with the grant
 	Epoch         int      `json:"gen,omitempty"` // User.Epoch; zero is left out
 	Nonce         string   `json:"nonce,omitempty"`
 	AuthTime      int64    `json:"auth_time,omitempty"`
 	Methods       []string `json:"amr,omitempty"` // RFC 8176; only ever ["otp"], in ID tokens
+	AccessHash    string   `json:"at_hash,omitempty"`
 }
+
+// A Form is the typ in a token's header: it keeps one kind of token from being taken for another (RFC 8725 §3.11).
+type Form string
+
+// The forms.
+const (
+	PlainToken Form = ""       // typ JWT: user tokens, ID tokens and every token that /api gives
+	AccessOnly Form = "at+jwt" // access tokens of the standard endpoints (RFC 9068 §2.1)
+)
 
 // A Group is part of a user token's groups claim. Latchkey keeps no groups; the claim is required and empty.
 type Group struct {
@@ -57,6 +72,21 @@ func UserToken(issuer, jti string, p Project, u User, ch Channel, payload string
 	return c
 }
 
+// WithAccessHash gives an ID token bound to the access token that comes with it (OIDC Core §3.1.3.6): the left half of
+// the hash that goes with a. For Ed25519 that is SHA-512, the hash inside the signature.
+func (c Claims) WithAccessHash(a Algorithm, access Secret) Claims {
+	half := make([]byte, 0, 32)
+	if a == EdDSA {
+		sum := sha512.Sum512([]byte(access))
+		half = append(half, sum[:32]...)
+	} else {
+		sum := sha256.Sum256([]byte(access))
+		half = append(half, sum[:16]...)
+	}
+	c.AccessHash = base64.RawURLEncoding.EncodeToString(half)
+	return c
+}
+
 // AccessToken is the OAuth 2.0 form of a user token: it names the client, the scope and the grant, and lives for the
 // project's AccessLife.
 func AccessToken(issuer, jti string, p Project, u User, g Grant, now time.Time) Claims {
@@ -69,6 +99,17 @@ func AccessToken(issuer, jti string, p Project, u User, g Grant, now time.Time) 
 	return c
 }
 
+// StandardToken is an AccessToken in the form of RFC 9068. Its audience is the issuer, whose own resources it opens: the
+// client's id, which /api has there, is the audience of ID tokens. The claims that /api reads stay, so that the token is
+// good on both; of the person it says no more than the scope asks, because any party may read it.
+func StandardToken(issuer, jti string, p Project, u User, g Grant, now time.Time) Claims {
+	c := AccessToken(issuer, jti, p, u, g, now)
+	c.Form, c.Audience, c.Scope = AccessOnly, []string{issuer}, strings.Join(c.Scopes, " ")
+	c.Groups, c.Username = nil, ""
+	c.profile(UserProfile(u, g.Scope))
+	return c
+}
+
 // IDToken tells the client who signed in (OIDC Core §2). Addresses are in it as the scope asks (§5.4).
 func IDToken(issuer string, p Project, u User, g Grant, nonce string, now time.Time) Claims {
 	c := Claims{
@@ -76,14 +117,29 @@ func IDToken(issuer string, p Project, u User, g Grant, nonce string, now time.T
 		IssuedAt: now.Unix(), Expires: now.Add(p.AccessLife).Unix(), Nonce: nonce, AuthTime: g.AuthTime.Unix(),
 		Methods: []string{"otp"},
 	}
-	c.addresses(u)
-	if !HasScope(g.Scope, "email") {
-		c.Email, c.EmailVerified = "", false
-	}
-	if !HasScope(g.Scope, "phone") {
-		c.Phone, c.PhoneVerified = "", false
-	}
+	c.profile(UserProfile(u, g.Scope))
 	return c
+}
+
+// A Profile is what a client may know of a person (OIDC Core §5.1): the answer of the userinfo endpoint.
+type Profile struct {
+	Subject       string `json:"sub"` // as in the ID token
+	Email         string `json:"email,omitempty"`
+	EmailVerified bool   `json:"email_verified,omitempty"`
+	Phone         string `json:"phone_number,omitempty"`
+	PhoneVerified bool   `json:"phone_number_verified,omitempty"`
+}
+
+// UserProfile is u as far as the scope asks (OIDC Core §5.4). A phone that nobody proved is not in it.
+func UserProfile(u User, scope string) Profile {
+	out := Profile{Subject: u.ID.String()}
+	if HasScope(scope, "email") && !u.Email.IsZero() {
+		out.Email, out.EmailVerified = u.Email.Value(), true
+	}
+	if HasScope(scope, "phone") && !u.Phone.IsZero() {
+		out.Phone, out.PhoneVerified = u.Phone.Value(), true
+	}
+	return out
 }
 
 // ServerToken is what client_credentials gives: the client itself, no user (RFC 6749 §4.4).
@@ -92,6 +148,10 @@ func ServerToken(issuer, jti string, p Project, client ClientID, now time.Time) 
 		Issuer: issuer, IssuedAt: now.Unix(), Expires: now.Add(p.AccessLife).Unix(), ID: jti, Project: p.ID.String(),
 		Type: serverType, Client: strconv.FormatInt(int64(client), 10),
 	}
+}
+
+func (c *Claims) profile(p Profile) {
+	c.Email, c.EmailVerified, c.Phone, c.PhoneVerified = p.Email, p.EmailVerified, p.Phone, p.PhoneVerified
 }
 
 func (c *Claims) addresses(u User) {
@@ -111,6 +171,12 @@ func (c *Claims) addresses(u User) {
 func (c Claims) OfUser(issuer string, p ProjectID, now time.Time) bool {
 	return c.Issuer == issuer && c.Project == p.String() && Channel(c.Type).Valid() && c.Subject != "" &&
 		now.Unix() < c.Expires && c.Nonce == "" && c.AuthTime == 0
+}
+
+// OfServer reports whether c, whose signature the key of project p verified, is a server token of p under issuer that has
+// not expired.
+func (c Claims) OfServer(issuer string, p ProjectID, now time.Time) bool {
+	return c.Issuer == issuer && c.Project == p.String() && c.Type == serverType && c.Subject == "" && now.Unix() < c.Expires
 }
 
 // Alive reports whether the user's and the grant's state still carry c: the user exists, is not banned and was not

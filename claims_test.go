@@ -53,6 +53,8 @@ func TestClaimsOnTheWire(t *testing.T) {
 		"id_email":           latchkey.IDToken(issuer, demo(), bothUser(), g, "n-0S6_WzA2Mj", noon),
 		"id_all":             latchkey.IDToken(issuer, demo(), bothUser(), all, "", noon),
 		"id_bare":            latchkey.IDToken(issuer, demo(), bothUser(), bare, "", noon),
+		"standard":           latchkey.StandardToken(issuer, "jti", demo(), annUser(), g, noon),
+		"id_bound":           latchkey.IDToken(issuer, demo(), annUser(), bare, "", noon).WithAccessHash(latchkey.RS256, "jHkWEdUXMU1BwAsC4vtUsZwnNvTIxEl0z9K3vx5KF0Y"),
 		"server":             latchkey.ServerToken(issuer, "jti", demo(), 3, noon),
 	}
 	for name, c := range tokens {
@@ -197,5 +199,41 @@ func TestBanEdges(t *testing.T) {
 	}
 	if annUser().Banned(noon) {
 		t.Error("the zero Ban keeps someone out")
+	}
+}
+
+// The example of OIDC Core, appendix A.3, and the two lengths of the hash.
+func TestOIDCCore_3_1_3_6_AccessHash(t *testing.T) {
+	t.Parallel()
+	for a, want := range map[latchkey.Algorithm]int{latchkey.HS256: 22, latchkey.RS256: 22, latchkey.ES256: 22, latchkey.EdDSA: 43} {
+		c := latchkey.Claims{}.WithAccessHash(a, "jHkWEdUXMU1BwAsC4vtUsZwnNvTIxEl0z9K3vx5KF0Y")
+		if len(c.AccessHash) != want {
+			t.Errorf("%s: at_hash %q has %d characters, want %d", a, c.AccessHash, len(c.AccessHash), want)
+		}
+		if a != latchkey.EdDSA && c.AccessHash != "77QmUPtjPfzWtF2AnpK9RQ" {
+			t.Errorf("%s: at_hash %q is not the example's", a, c.AccessHash)
+		}
+	}
+}
+
+// A profile says no more than its scope, and nothing that nobody proved.
+func TestOIDCCore_5_4_ScopeBoundsTheProfile(t *testing.T) {
+	t.Parallel()
+	id := annID.String()
+	both := bothUser()
+	for name, c := range map[string]struct {
+		user  latchkey.User
+		scope string
+		want  latchkey.Profile
+	}{
+		"openid alone":      {both, "openid", latchkey.Profile{Subject: id}},
+		"email":             {both, "openid email", latchkey.Profile{Subject: id, Email: both.Email.Value(), EmailVerified: true}},
+		"phone":             {both, "openid phone", latchkey.Profile{Subject: id, Phone: both.Phone.Value(), PhoneVerified: true}},
+		"a phone not there": {annUser(), "openid phone", latchkey.Profile{Subject: id}},
+		"a phone unproven":  {contactUser(), "openid phone", latchkey.Profile{Subject: id}},
+	} {
+		if got := latchkey.UserProfile(c.user, c.scope); got != c.want {
+			t.Errorf("%s: %+v, want %+v", name, got, c.want)
+		}
 	}
 }

@@ -29,6 +29,8 @@ const (
 	BadGrant          Code = "invalid grant"                           // RFC 6749 invalid_grant
 	UnsupportedGrant  Code = "unsupported grant type"                  // RFC 6749 unsupported_grant_type
 	InvalidScope      Code = "invalid scope"                           // RFC 6749 invalid_scope
+	NarrowScope       Code = "insufficient scope"                      // RFC 6750 insufficient_scope
+	UnsupportedToken  Code = "unsupported token type"                  // RFC 7009 unsupported_token_type
 	WrongCode         Code = "wrong code"                              // wrong, expired, used, unknown: alike
 	TriesExhausted    Code = "tries exhausted"                         // the challenge takes no more answers
 	RateLimited       Code = "too many attempts"                       // RetryAfter says how long
@@ -51,8 +53,8 @@ const (
 func Codes() []Code {
 	return []Code{
 		Internal, Unavailable, Malformed, Invalid, Missing, InvalidPhone, PhoneCannotSMS, CallOff, CallbackRequired,
-		CallbackUnknown, ShortState, UnknownClient, BadGrant, UnsupportedGrant, InvalidScope, WrongCode,
-		TriesExhausted, RateLimited, ChallengeRequired, Banned, BadBearer, BadUserToken, UserNotFound,
+		CallbackUnknown, ShortState, UnknownClient, BadGrant, UnsupportedGrant, InvalidScope, NarrowScope,
+		UnsupportedToken, WrongCode, TriesExhausted, RateLimited, ChallengeRequired, Banned, BadBearer, BadUserToken, UserNotFound,
 		ProjectNotFound, NotFound, DeadlineExceeded, MethodNotAllowed, TooLarge, UnsupportedMedia, Conflict,
 		Undeliverable,
 	}

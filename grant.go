@@ -60,6 +60,7 @@ type Redemption struct {
 	NewGrant GrantID
 	Life     time.Duration // of the grant if it has refresh tokens
 	Access   time.Duration // of the grant if it has none: as long as its access token
+	Proof    bool          // the code must have been asked for with PKCE
 	From     Origin
 }
 
@@ -90,6 +91,7 @@ func (r Redemption) Judge(c AuthorizationCode, u User, now time.Time) Redeemed {
 		out.Verdict = BadGrant
 	}
 	if out.Verdict == nil && (!now.Before(c.Expires) || c.Redirect != r.Redirect || !c.verifies(r.Verifier) ||
+		r.Proof && c.CodeChallenge == "" ||
 		u.ID.IsZero() || u.Epoch != c.Epoch || u.Banned(now)) {
 		out.Verdict = BadGrant
 	}
@@ -211,6 +213,34 @@ func (r Rotation) Judge(g Grant, u User, now time.Time) Rotated {
 	}
 	out.Event.Kind, out.Event.Detail = GrantRotated, ""
 	return out
+}
+
+// A Revocation is a client's wish that a grant ends (RFC 7009).
+type Revocation struct {
+	ID      GrantID
+	Project ProjectID
+	Client  ClientID
+	From    Origin
+}
+
+// Revoked is what a Revocation leads to; the store writes it in one commit.
+type Revoked struct {
+	Done  bool  // false: Grant is as it was, and there is no event
+	Grant Grant // as it must be stored next
+	Event Event
+}
+
+// Judge is the rule of revoking: g is the grant that r.ID names, or zero. A grant of another client stays, and the one
+// who asks does not learn that it is there (RFC 7009 §2.1). A grant that is revoked stays so.
+func (r Revocation) Judge(g Grant, now time.Time) Revoked {
+	if g.ID.IsZero() || g.Client != r.Client || g.Project != r.Project || !g.Revoked.IsZero() {
+		return Revoked{Grant: g}
+	}
+	g.Revoked = now
+	return Revoked{Done: true, Grant: g, Event: Event{
+		At: now, Kind: GrantRevoked, Project: g.Project, Client: g.Client, User: g.User, Grant: g.ID, From: r.From,
+		Detail: "the client asked",
+	}}
 }
 
 // HasScope reports whether the space-separated list has the word.

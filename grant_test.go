@@ -327,3 +327,48 @@ func TestOfflineScope(t *testing.T) {
 		}
 	}
 }
+
+// RFC 7009 §2.1: a client revokes what is its own, and learns nothing of the rest.
+func TestRFC7009_2_1_OnlyOnesOwn(t *testing.T) {
+	t.Parallel()
+	dead := family(1)
+	dead.Revoked = noon.Add(-time.Minute)
+	own := latchkey.Revocation{ID: grantID(6), Project: project, Client: 7, From: home}
+	for name, c := range map[string]struct {
+		grant  latchkey.Grant
+		change func(*latchkey.Revocation)
+		done   bool
+	}{
+		"one's own":       {family(1), func(*latchkey.Revocation) {}, true},
+		"another client":  {family(1), func(r *latchkey.Revocation) { r.Client = 8 }, false},
+		"another project": {family(1), func(r *latchkey.Revocation) { r.Project = foreign }, false},
+		"unknown":         {latchkey.Grant{}, func(r *latchkey.Revocation) { r.Client, r.Project = 0, latchkey.ProjectID{} }, false},
+		"revoked before":  {dead, func(*latchkey.Revocation) {}, false},
+	} {
+		r := own
+		c.change(&r)
+		out := r.Judge(c.grant, noon)
+		want := c.grant
+		if c.done {
+			want.Revoked = noon
+		}
+		if out.Done != c.done || out.Grant != want || (out.Event.Kind == latchkey.GrantRevoked) != c.done {
+			t.Errorf("%s: %+v, want done %v and %+v", name, out, c.done, want)
+		}
+	}
+}
+
+// RFC 9700 §2.1.1: where PKCE is asked for, a code that was made without it is worth nothing.
+func TestRFC9700_2_1_1_CodeWithoutPKCE(t *testing.T) {
+	t.Parallel()
+	r := redemption()
+	r.Proof = true
+	if out := r.Judge(code(), annUser(), noon); !errors.Is(out.Verdict, latchkey.BadGrant) {
+		t.Errorf("a code without PKCE: verdict %v, want BadGrant", out.Verdict)
+	}
+	c := code()
+	c.CodeChallenge, r.Verifier = challenge, verifier
+	if out := r.Judge(c, annUser(), noon); out.Verdict != nil {
+		t.Errorf("a code with PKCE: verdict %v", out.Verdict)
+	}
+}

@@ -92,6 +92,8 @@ type LoginStore interface {
 	RedeemCode(ctx context.Context, r Redemption, now time.Time) (Redeemed, error)
 	// RotateGrant applies Rotation.Judge. Of concurrent rotations one advances the family; the others find it advanced.
 	RotateGrant(ctx context.Context, r Rotation, now time.Time) (Rotated, error)
+	// RevokeGrant applies Revocation.Judge. What it leaves as it is makes no event.
+	RevokeGrant(ctx context.Context, r Revocation, now time.Time) (Revoked, error)
 }
 
 // UserStore keeps the people.
@@ -145,11 +147,12 @@ type Sender interface {
 type Signer interface {
 	// Generate makes a key in the given state, its private part sealed. An RSA key takes 50 ms and more.
 	Generate(ctx context.Context, p ProjectID, a Algorithm, state KeyState, now time.Time) (Key, error)
-	// Sign gives claims as a compact JWS (RFC 7515 §7.1) with the header's alg, typ JWT, and kid; HS256 tokens have no
-	// kid (contract.md §5). Errors: Internal when the key cannot be opened.
+	// Sign gives claims as a compact JWS (RFC 7515 §7.1) with the header's alg, the typ that Claims.Form names, and kid;
+	// HS256 tokens have no kid (contract.md §5). Errors: Internal when the key cannot be opened.
 	Sign(ctx context.Context, k Key, claims Claims) (Secret, error)
 	// Verify gives the claims of a token that one of ks signed, with the algorithm that key is pinned to. jku, jwk,
-	// x5u and crit are refused or ignored, never followed. It does not look at the claims. Errors: BadUserToken.
+	// x5u and crit are refused or ignored, never followed. Claims.Form is what the header said; the claims themselves it
+	// does not look at. Errors: BadUserToken.
 	Verify(ctx context.Context, ks Keys, token Secret) (Claims, error)
 }
 

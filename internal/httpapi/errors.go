@@ -29,6 +29,8 @@ func answerTo(c latchkey.Code) (a answer, ok bool) {
 		a = answer{400, "0", "Unsupported grant type."}
 	case latchkey.InvalidScope:
 		a = answer{400, "0", "Invalid scope."}
+	case latchkey.UnsupportedToken:
+		a = answer{400, "0", "A token of this type cannot be revoked."}
 	case latchkey.UnknownClient:
 		a = answer{400, "010-019", "Unknown OAuth 2.0 client, or client authentication failed."}
 	case latchkey.ShortState:
@@ -80,6 +82,7 @@ func answerTo(c latchkey.Code) (a answer, ok bool) {
 	case latchkey.Unavailable:
 		a = answer{503, "503", "Temporarily unavailable. Try again later."}
 	case latchkey.Internal,
+		latchkey.NarrowScope,   // of the standard endpoints: no call of the API asks for a scope
 		latchkey.Conflict,      // an administrator's: no call of the API makes it
 		latchkey.Undeliverable: // a sender's: the outbox keeps it
 		a = answer{500, "500", "Internal error."}
@@ -107,7 +110,9 @@ func oauthWord(c latchkey.Code) (word string, ok bool) {
 		return "unsupported_grant_type", true
 	case latchkey.InvalidScope:
 		return "invalid_scope", true
-	case latchkey.Banned, latchkey.CallOff:
+	case latchkey.UnsupportedToken:
+		return "unsupported_token_type", true
+	case latchkey.Banned, latchkey.CallOff, latchkey.NarrowScope:
 		return "access_denied", true
 	case latchkey.RateLimited, latchkey.ChallengeRequired, latchkey.Unavailable:
 		return "temporarily_unavailable", true

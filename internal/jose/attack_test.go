@@ -116,7 +116,7 @@ func TestRFC8725_HeadersThatAreNotOurs(t *testing.T) {
 		`{"alg":"HS256","alg":"none","typ":"JWT"}`,
 		`{"alg":"HS384","typ":"JWT"}`,
 		`{"alg":"hs256","typ":"JWT"}`,
-		`{"alg":"HS256","typ":"at+jwt"}`,
+		`{"alg":"HS256","typ":"logout+jwt"}`,
 		`{"alg":"HS256","typ":"JWE","enc":"A128GCM"}`,
 		`{"alg":"HS256","typ":"JWT","zip":"DEF"}`,
 		`{"alg":"HS256"}`, `{}`, `[]`, `null`, ``, `{"alg":["HS256"],"typ":"JWT"}`, `{"alg":"HS256","typ":"JWT"`,

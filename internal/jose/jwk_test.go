@@ -16,6 +16,8 @@ import (
 	"strconv"
 	"testing"
 
+	gojose "github.com/go-jose/go-jose/v4"
+
 	"github.com/latchkey-dev/latchkey"
 	"github.com/latchkey-dev/latchkey/internal/jose"
 )
@@ -89,5 +91,36 @@ func TestPublicShowsNothingPrivate(t *testing.T) {
 	k.Public = k.Public[:20]
 	if _, err := jose.Public(k); latchkey.CodeOf(err) != latchkey.Internal {
 		t.Errorf("damaged: %v, want Internal", err)
+	}
+}
+
+// RFC 7517: an implementation that shares no line with ours reads the key that we publish.
+func TestRFC7517_StandardKeyIsReadElsewhere(t *testing.T) {
+	t.Parallel()
+	s := jose.New(secrets(t, 1))
+	for _, a := range []latchkey.Algorithm{latchkey.RS256, latchkey.ES256, latchkey.EdDSA} {
+		k := generate(t, s, a)
+		jwk, err := jose.Standard(k)
+		if err != nil {
+			t.Fatalf("%s: %v", a, err)
+		}
+		text, err := json.Marshal(jwk)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var read gojose.JSONWebKey
+		if err := read.UnmarshalJSON(text); err != nil {
+			t.Fatalf("%s: go-jose cannot read %s: %v", a, text, err)
+		}
+		public, err := x509.ParsePKIXPublicKey(k.Public)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !reflect.DeepEqual(read.Key, public) || read.KeyID != string(k.ID) || read.Algorithm != string(a) || read.Use != "sig" {
+			t.Errorf("%s: go-jose reads %+v from %s", a, read, text)
+		}
+	}
+	if _, err := jose.Standard(generate(t, s, latchkey.HS256)); latchkey.CodeOf(err) != latchkey.NotFound {
+		t.Errorf("an HS256 key: %v, want NotFound: it has no public part", err)
 	}
 }

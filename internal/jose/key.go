@@ -28,8 +28,8 @@ const secretText = 43
 type openKey struct {
 	algorithm latchkey.Algorithm
 	project   latchkey.ProjectID
-	sealed    []byte // what it was opened from
-	header    string // of its tokens, base64url
+	sealed    []byte                   // what it was opened from
+	headers   map[latchkey.Form]string // of its tokens, base64url
 	macs      *sync.Pool
 	secret    []byte            // HS256
 	private   crypto.PrivateKey // the others
@@ -38,7 +38,9 @@ type openKey struct {
 // newOpenKey makes k's openKey of its private part: the secret's text for HS256, PKCS #8 DER for the others. The
 // type of the key must be the algorithm's: an algorithm is pinned to its key (RFC 8725 §3.1).
 func newOpenKey(k latchkey.Key, plain []byte) (*openKey, error) {
-	key := &openKey{algorithm: k.Algorithm, project: k.Project, sealed: k.Sealed, header: header(k)}
+	key := &openKey{algorithm: k.Algorithm, project: k.Project, sealed: k.Sealed, headers: map[latchkey.Form]string{
+		latchkey.PlainToken: header(k, "JWT"), latchkey.AccessOnly: header(k, string(latchkey.AccessOnly)),
+	}}
 	if k.Algorithm == latchkey.HS256 {
 		if len(plain) != secretText {
 			return nil, errors.New("not an HS256 secret")
@@ -67,13 +69,13 @@ func newOpenKey(k latchkey.Key, plain []byte) (*openKey, error) {
 	return key, nil
 }
 
-// header is the JOSE header of every token of k (contract.md §5: HS256 tokens have no kid).
-func header(k latchkey.Key) string {
+// header is the JOSE header of every token of k of one typ (contract.md §5: HS256 tokens have no kid).
+func header(k latchkey.Key, typ string) string {
 	h := struct {
 		Algorithm latchkey.Algorithm `json:"alg"`
 		Key       latchkey.KeyID     `json:"kid,omitempty"`
 		Type      string             `json:"typ"`
-	}{k.Algorithm, k.ID, "JWT"}
+	}{k.Algorithm, k.ID, typ}
 	if k.Algorithm == latchkey.HS256 {
 		h.Key = ""
 	}
@@ -82,6 +84,16 @@ func header(k latchkey.Key) string {
 		panic(err) // strings always encode
 	}
 	return base64.RawURLEncoding.EncodeToString(b)
+}
+
+// form gives which of k's headers a token has.
+func (k *openKey) form(header string) (latchkey.Form, bool) {
+	for f, h := range k.headers {
+		if h == header {
+			return f, true
+		}
+	}
+	return "", false
 }
 
 // sigLen is the length of a signature as it stands in a token.

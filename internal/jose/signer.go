@@ -63,7 +63,7 @@ func (s *Signer) Sign(ctx context.Context, k latchkey.Key, claims latchkey.Claim
 	if err != nil {
 		return "", internal("claims cannot be encoded", err)
 	}
-	token := append(d.token[:0], key.header...)
+	token := append(d.token[:0], key.headers[claims.Form]...)
 	token = append(token, '.')
 	token = base64.RawURLEncoding.AppendEncode(token, body)
 	if len(token)+1+key.sigLen() > maxToken {
@@ -104,10 +104,14 @@ func (s *Signer) Verify(_ context.Context, ks latchkey.Keys, token latchkey.Secr
 	}
 	for _, k := range ks {
 		key, err := s.open(k)
-		if err != nil || key.header != header || !key.verify([]byte(input), sig) {
+		if err != nil {
 			continue
 		}
-		var claims latchkey.Claims
+		form, ours := key.form(header)
+		if !ours || !key.verify([]byte(input), sig) {
+			continue
+		}
+		claims := latchkey.Claims{Form: form}
 		plain, ok := decode(body)
 		if !ok || json.Unmarshal(plain, &claims) != nil {
 			return none, latchkey.BadUserToken

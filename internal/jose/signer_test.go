@@ -85,10 +85,19 @@ func TestHeader(t *testing.T) {
 		if a == latchkey.HS256 {
 			delete(want, "kid")
 		}
-		header, _, _ := strings.Cut(sign(t, s, k, claims()), ".")
-		var got map[string]any
-		if err := json.Unmarshal(unb64(t, header), &got); err != nil || !reflect.DeepEqual(got, want) {
-			t.Errorf("%s: header %v, %v; want %v", a, got, err, want)
+		for form, typ := range map[latchkey.Form]string{latchkey.PlainToken: "JWT", latchkey.AccessOnly: "at+jwt"} {
+			c := claims()
+			c.Form, want["typ"] = form, typ
+			token := sign(t, s, k, c)
+			header, _, _ := strings.Cut(token, ".")
+			var got map[string]any
+			if err := json.Unmarshal(unb64(t, header), &got); err != nil || !reflect.DeepEqual(got, want) {
+				t.Errorf("%s: header %v, %v; want %v", a, got, err, want)
+			}
+			back, err := s.Verify(t.Context(), latchkey.Keys{k}, latchkey.Secret(token))
+			if err != nil || back.Form != form {
+				t.Errorf("%s: a %s token comes back as %q, %v", a, typ, back.Form, err)
+			}
 		}
 	}
 }

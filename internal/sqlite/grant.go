@@ -86,6 +86,28 @@ func (s *Store) RotateGrant(ctx context.Context, r latchkey.Rotation, now time.T
 	})
 }
 
+// RevokeGrant implements latchkey.LoginStore.
+func (s *Store) RevokeGrant(ctx context.Context, r latchkey.Revocation, now time.Time) (latchkey.Revoked, error) {
+	return write(ctx, s, func(c *conn) (latchkey.Revoked, error) {
+		var none latchkey.Revoked
+		g, err := c.grant(r.ID)
+		if err != nil {
+			return none, err
+		}
+		out := r.Judge(g, now)
+		if !out.Done {
+			return out, nil
+		}
+		q := c.stmt(revokeGrant)
+		q.putTime(out.Grant.Revoked)
+		q.putHandle(out.Grant.ID.Handle)
+		if err := q.exec(); err != nil {
+			return out, err
+		}
+		return out, c.insertEvent(out.Event)
+	})
+}
+
 // code gives an authorization code, or zero.
 func (c *conn) code(id latchkey.CodeID) (a latchkey.AuthorizationCode, err error) {
 	q := c.stmt(codeByID)

@@ -136,3 +136,40 @@ func rotateRefusals(w *world) {
 	w.must(err)
 	w.wants("a banned user's token", out.Verdict, latchkey.BadGrant)
 }
+
+func revokeEnds(w *world) {
+	u, g := w.grantOf(w.Email())
+	r := latchkey.Revocation{ID: g.ID, Project: g.Project, Client: g.Client, From: w.Origin()}
+	w.now = w.now.Add(time.Second)
+	out, err := w.RevokeGrant(w.ctx(), r, w.now)
+	w.must(err)
+	same(w, "what RevokeGrant gives", out, r.Judge(g, w.now))
+	_, stored := w.standing(u.ID, g.ID)
+	same(w, "the grant", stored, out.Grant)
+	same(w, "the event", w.last(), out.Event)
+	rotated, err := w.RotateGrant(w.ctx(), w.Rotation(g), w.now)
+	w.must(err)
+	w.wants("a refresh token of a revoked grant", rotated.Verdict, latchkey.BadGrant)
+	again, err := w.RevokeGrant(w.ctx(), r, w.now.Add(time.Second))
+	w.must(err)
+	same(w, "whether a second revocation does anything", again.Done, false)
+	_, stored = w.standing(u.ID, g.ID)
+	same(w, "when the grant was revoked, after a second revocation", stored.Revoked, w.now)
+}
+
+func revokeLeaves(w *world) {
+	u, g := w.grantOf(w.Email())
+	events := w.count(latchkey.GrantRevoked)
+	for what, r := range map[string]latchkey.Revocation{
+		"an unknown grant": {ID: latchkey.GrantID{Handle: w.Handle(w.now)}, Project: g.Project, Client: g.Client},
+		"another client":   {ID: g.ID, Project: g.Project, Client: g.Client + 1},
+		"another project":  {ID: g.ID, Project: w.newProject("Other").ID, Client: g.Client},
+	} {
+		out, err := w.RevokeGrant(w.ctx(), r, w.now)
+		w.must(err)
+		same(w, "whether a revocation by "+what+" does anything", out.Done, false)
+		_, stored := w.standing(u.ID, g.ID)
+		same(w, "the grant after "+what, stored, g)
+	}
+	same(w, "the number of revocations in the audit trail", w.count(latchkey.GrantRevoked), events)
+}

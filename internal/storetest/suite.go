@@ -60,6 +60,8 @@ func suite() map[string]func(*world) {
 		"RotateGrant/ASVS_10_4_5 grace, then revokes":                      rotateGrace,
 		"RotateGrant/refusals leave the grant":                             rotateRefusals,
 		"RotateGrant/one head":                                             oneHead,
+		"RevokeGrant/RFC_7009 ends the grant":                              revokeEnds,
+		"RevokeGrant/leaves what is another's":                             revokeLeaves,
 
 		"User/not found":                         userNotFound,
 		"Standing/user and grant":                standing,

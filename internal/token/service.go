@@ -1,10 +1,16 @@
 // Package token is the use case of tokens that clients ask for: authorization codes and refresh tokens turned into
-// access tokens, tokens of servers, and the public keys to verify them all with. Called by httpapi.
+// access tokens, what becomes of tokens, and the public keys to verify them all with. Called by httpapi and oidc.
 //
-//	POST /oauth2/token  authorization_code    Redeem     code unspent → spent, grant made
-//	                    refresh_token         Refresh    generation n → n+1
-//	                    client_credentials    Server
-//	GET  /projects/{id}/keys                  Keys
+//	POST …/token         authorization_code    Redeem        code unspent → spent, grant made
+//	                     refresh_token         Refresh       generation n → n+1
+//	                     client_credentials    Server
+//	POST …/revoke                              Revoke        grant good → revoked
+//	POST …/introspect                          Introspect    (changes nothing)
+//	GET  /projects/{id}/keys                   Keys
+//	GET  …/jwks.json                           JWKS
+//
+// The same rules serve /api/oauth2 (httpapi) and the standard endpoints of an issuer (oidc): Credentials.At tells them
+// apart.
 package token
 
 import (
@@ -29,6 +35,9 @@ type Service struct {
 type Credentials struct {
 	ID     latchkey.ClientID
 	Secret latchkey.Secret // empty: none presented
+	// At is the project whose standard endpoint was called. Only its own clients are known there, a public client must
+	// have used PKCE, and access tokens have the form of RFC 9068. Zero on /api, which serves the clients of all projects.
+	At latchkey.ProjectID
 }
 
 // Tokens are what a grant gives.
@@ -52,7 +61,7 @@ type RedeemRequest struct {
 // Redeem turns an authorization code into tokens, once. A second use ends what the first one gave.
 // Errors: UnknownClient, BadGrant.
 func (s *Service) Redeem(ctx context.Context, r RedeemRequest) (Tokens, error) {
-	p, key, err := s.authenticate(ctx, r.Client)
+	client, p, key, err := s.authenticate(ctx, r.Client)
 	if err != nil {
 		return Tokens{}, err
 	}
@@ -65,6 +74,7 @@ func (s *Service) Redeem(ctx context.Context, r RedeemRequest) (Tokens, error) {
 		ID: id, Project: p.ID, Client: r.Client.ID, Redirect: r.Redirect, Verifier: r.Verifier,
 		NewGrant: latchkey.GrantID{Handle: latchkey.NewHandle(now, s.Secrets.Current(), random())},
 		Life:     p.RefreshLife, Access: p.AccessLife, From: r.From,
+		Proof: !r.Client.At.IsZero() && client.Kind == latchkey.PublicClient,
 	}, now)
 	if err != nil {
 		return Tokens{}, err
@@ -72,12 +82,12 @@ func (s *Service) Redeem(ctx context.Context, r RedeemRequest) (Tokens, error) {
 	if out.Verdict != nil {
 		return Tokens{}, out.Verdict
 	}
-	tokens, err := s.issue(ctx, p, key, out.User, out.Grant, now)
+	tokens, err := s.issue(ctx, r.Client, p, key, out.User, out.Grant, now)
 	if err != nil || !latchkey.HasScope(out.Grant.Scope, "openid") {
 		return tokens, err
 	}
-	tokens.ID, err = s.Signer.Sign(ctx, key,
-		latchkey.IDToken(latchkey.Issuer(s.PublicURL, p.ID), p, out.User, out.Grant, out.Code.Nonce, now))
+	claims := latchkey.IDToken(latchkey.Issuer(s.PublicURL, p.ID), p, out.User, out.Grant, out.Code.Nonce, now)
+	tokens.ID, err = s.Signer.Sign(ctx, key, claims.WithAccessHash(key.Algorithm, tokens.Access))
 	return tokens, err
 }
 
@@ -92,7 +102,7 @@ type RefreshRequest struct {
 // Refresh rotates a refresh token.
 // Errors: UnknownClient, BadGrant, InvalidScope.
 func (s *Service) Refresh(ctx context.Context, r RefreshRequest) (Tokens, error) {
-	p, key, err := s.authenticate(ctx, r.Client)
+	_, p, key, err := s.authenticate(ctx, r.Client)
 	if err != nil {
 		return Tokens{}, err
 	}
@@ -114,7 +124,7 @@ func (s *Service) Refresh(ctx context.Context, r RefreshRequest) (Tokens, error)
 	if r.Scope != "" {
 		g.Scope = r.Scope
 	}
-	tokens, err := s.issue(ctx, p, key, out.User, g, now)
+	tokens, err := s.issue(ctx, r.Client, p, key, out.User, g, now)
 	if err != nil {
 		return tokens, err
 	}
@@ -125,16 +135,12 @@ func (s *Service) Refresh(ctx context.Context, r RefreshRequest) (Tokens, error)
 // Server gives a token for a back end that acts for itself (client_credentials).
 // Errors: UnknownClient.
 func (s *Service) Server(ctx context.Context, c Credentials) (Tokens, error) {
-	client, err := s.Store.Client(ctx, c.ID)
+	client, p, key, err := s.authenticate(ctx, c)
 	if err != nil {
 		return Tokens{}, err
 	}
 	if client.Kind != latchkey.ServerClient {
 		return Tokens{}, &latchkey.Error{Code: latchkey.UnknownClient, Message: "Only a server client may ask for a server token."}
-	}
-	p, key, err := s.authenticate(ctx, c)
-	if err != nil {
-		return Tokens{}, err
 	}
 	now := s.Now().UTC()
 	access, err := s.Signer.Sign(ctx, key, latchkey.ServerToken(latchkey.Issuer(s.PublicURL, p.ID), jti(now), p, c.ID, now))
@@ -144,6 +150,16 @@ func (s *Service) Server(ctx context.Context, c Credentials) (Tokens, error) {
 // Keys gives the public keys of a project, the signing one first. HS256 has no public part: its projects have none.
 // Errors: ProjectNotFound.
 func (s *Service) Keys(ctx context.Context, id latchkey.ProjectID) ([]jose.JWK, error) {
+	return s.published(ctx, id, jose.Public)
+}
+
+// JWKS gives the same keys as RFC 7517 has them.
+// Errors: ProjectNotFound.
+func (s *Service) JWKS(ctx context.Context, id latchkey.ProjectID) ([]jose.JWK, error) {
+	return s.published(ctx, id, jose.Standard)
+}
+
+func (s *Service) published(ctx context.Context, id latchkey.ProjectID, public func(latchkey.Key) (jose.JWK, error)) ([]jose.JWK, error) {
 	p, err := s.Store.Project(ctx, id)
 	if err != nil {
 		return nil, err
@@ -157,7 +173,7 @@ func (s *Service) Keys(ctx context.Context, id latchkey.ProjectID) ([]jose.JWK, 
 		if k.Algorithm == latchkey.HS256 {
 			continue
 		}
-		jwk, err := jose.Public(k)
+		jwk, err := public(k)
 		if err != nil {
 			return nil, err
 		}
@@ -166,30 +182,43 @@ func (s *Service) Keys(ctx context.Context, id latchkey.ProjectID) ([]jose.JWK, 
 	return out, nil
 }
 
-// authenticate gives the project of a client that proved who it is, and the key that signs for it: found before
-// anything is spent.
-func (s *Service) authenticate(ctx context.Context, c Credentials) (latchkey.Project, latchkey.Key, error) {
-	client, err := s.Store.Client(ctx, c.ID)
+// authenticate gives a client that proved who it is, its project, and the key that signs for it: found before anything is
+// spent.
+// Errors: UnknownClient.
+func (s *Service) authenticate(ctx context.Context, c Credentials) (latchkey.Client, latchkey.Project, latchkey.Key, error) {
+	client, p, err := s.client(ctx, c)
 	if err != nil {
-		return latchkey.Project{}, latchkey.Key{}, err
-	}
-	if err := client.Authenticate(c.Secret); err != nil {
-		return latchkey.Project{}, latchkey.Key{}, err
-	}
-	p, err := s.Store.Project(ctx, client.Project)
-	if err != nil {
-		return p, latchkey.Key{}, err
+		return client, p, latchkey.Key{}, err
 	}
 	keys, err := s.Store.Keys(ctx, p.ID)
 	if err != nil {
-		return p, latchkey.Key{}, err
+		return client, p, latchkey.Key{}, err
 	}
 	key, err := keys.Signing(p.Algorithm)
-	return p, key, err
+	return client, p, key, err
 }
 
-func (s *Service) issue(ctx context.Context, p latchkey.Project, key latchkey.Key, u latchkey.User, g latchkey.Grant, now time.Time) (Tokens, error) {
-	claims := latchkey.AccessToken(latchkey.Issuer(s.PublicURL, p.ID), jti(now), p, u, g, now)
+func (s *Service) client(ctx context.Context, c Credentials) (latchkey.Client, latchkey.Project, error) {
+	client, err := s.Store.Client(ctx, c.ID)
+	if err != nil {
+		return client, latchkey.Project{}, err
+	}
+	if !c.At.IsZero() && client.Project != c.At {
+		return client, latchkey.Project{}, latchkey.UnknownClient
+	}
+	if err := client.Authenticate(c.Secret); err != nil {
+		return client, latchkey.Project{}, err
+	}
+	p, err := s.Store.Project(ctx, client.Project)
+	return client, p, err
+}
+
+func (s *Service) issue(ctx context.Context, c Credentials, p latchkey.Project, key latchkey.Key, u latchkey.User, g latchkey.Grant, now time.Time) (Tokens, error) {
+	form := latchkey.AccessToken
+	if !c.At.IsZero() {
+		form = latchkey.StandardToken
+	}
+	claims := form(latchkey.Issuer(s.PublicURL, p.ID), jti(now), p, u, g, now)
 	access, err := s.Signer.Sign(ctx, key, claims)
 	if err != nil {
 		return Tokens{}, err

@@ -21,6 +21,7 @@ import (
 	"github.com/latchkey-dev/latchkey/internal/jose"
 	"github.com/latchkey-dev/latchkey/internal/login"
 	"github.com/latchkey-dev/latchkey/internal/memory"
+	"github.com/latchkey-dev/latchkey/internal/oidc"
 	"github.com/latchkey-dev/latchkey/internal/pages"
 	"github.com/latchkey-dev/latchkey/internal/telemetry"
 	"github.com/latchkey-dev/latchkey/internal/token"
@@ -85,6 +86,10 @@ func newServer(h house) (*server, error) {
 		Observe: metrics.Request, Verdict: metrics.Login, Holding: metrics.Polls, Refused: metrics.PollRefused, ClientIP: h.clientIP,
 		MaxPolls: h.polls.all, MaxPollsPerClient: h.polls.perClient,
 	}
+	standard := &oidc.Server{
+		Tokens: api.Tokens, Accounts: api.Accounts, Store: store, PublicURL: h.publicURL, Log: h.log, Now: h.now,
+		ClientIP: h.clientIP, Observe: metrics.Request,
+	}
 	web := &pages.Server{
 		Login: logins, Catalog: texts, PublicURL: h.publicURL, Log: h.log, Now: h.now, ClientIP: h.clientIP,
 		Observe: metrics.Request, Place: h.place,
@@ -93,7 +98,7 @@ func newServer(h house) (*server, error) {
 		Store: store, Catalog: texts, Secrets: h.secrets, Senders: h.senders, PublicURL: h.publicURL, In: outbox,
 		Now: h.now, Log: h.log, Sent: metrics.Message,
 	}
-	mux, err := s.mux(api, web)
+	mux, err := s.mux(api, standard, web)
 	if err != nil {
 		return nil, err
 	}
@@ -120,9 +125,11 @@ func numbersMux(metrics http.Handler) *http.ServeMux {
 }
 
 // mux is the map of the ways in.
-func (s *server) mux(api *httpapi.Server, web *pages.Server) (*http.ServeMux, error) {
+func (s *server) mux(api *httpapi.Server, standard *oidc.Server, web *pages.Server) (*http.ServeMux, error) {
 	mux := http.NewServeMux()
 	mux.Handle("/", api.Handler()) // /api/, /openapi.yaml, /healthz, /readyz, and the 404 of everything else
+	mux.Handle("/p/", standard.Handler())
+	mux.Handle("/.well-known/", standard.Handler())
 	page, err := web.Handler()
 	if err != nil {
 		return nil, err

@@ -1,16 +1,18 @@
 // Package account is the use case of a signed-in person: who a token belongs to, and what they may see and change of
-// themselves. Called by httpapi.
+// themselves. Called by httpapi and oidc.
 //
 //	POST /token/validate, every call with a bearer token    Authenticate
 //	POST /users/me/phone                                    SetPhone
 //	DELETE /users/me/phone/{phone}                          RemovePhone
 //	GET /oauth2/logout                                      LogOut
+//	GET, POST …/userinfo                                    Profile
 package account
 
 import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"slices"
 	"strings"
 	"time"
 
@@ -79,6 +81,21 @@ func (s *Service) RemovePhone(ctx context.Context, in Session, phone latchkey.Ad
 		return latchkey.NotFound
 	}
 	return s.Store.SetContactPhone(ctx, in.User.ID, latchkey.Address{}, s.event(in, latchkey.UserPhoneChanged, phone))
+}
+
+// Profile gives what a client may know of the person behind an access token of project p (OIDC Core §5.3).
+// Errors: BadBearer; NarrowScope for a token without the scope openid.
+func (s *Service) Profile(ctx context.Context, p latchkey.ProjectID, token latchkey.Secret, from latchkey.Origin) (latchkey.Profile, error) {
+	in, err := s.Authenticate(ctx, token, from)
+	switch {
+	case err != nil:
+		return latchkey.Profile{}, err
+	case in.User.Project != p:
+		return latchkey.Profile{}, latchkey.BadBearer
+	case !slices.Contains(in.Claims.Scopes, "openid"):
+		return latchkey.Profile{}, latchkey.NarrowScope
+	}
+	return latchkey.UserProfile(in.User, strings.Join(in.Claims.Scopes, " ")), nil
 }
 
 // Scopes of a logout (contract.md §5).

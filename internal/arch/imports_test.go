@@ -27,6 +27,7 @@ var table = map[string]room{
 
 	// Rooms that only compute.
 	"internal/address":   {house: []string{""}, outside: []string{"github.com/nyaruka/phonenumbers", "golang.org/x/net"}},
+	"internal/form":      {house: []string{""}},
 	"internal/catalog":   {house: []string{""}, outside: []string{"github.com/nicksnyder/go-i18n/v2", "golang.org/x/text"}},
 	"internal/device":    {outside: []string{"github.com/mileusna/useragent"}},
 	"internal/jose":      {house: []string{""}, outside: []string{"github.com/go-jose/go-jose/v4"}},
@@ -43,7 +44,8 @@ var table = map[string]room{
 	"internal/geoip":       {outside: []string{"github.com/oschwald/maxminddb-golang/v2"}},
 
 	// Ways in: they decode, call one use case, and encode.
-	"internal/httpapi": {house: []string{"", "api", "internal/account", "internal/address", "internal/login", "internal/token"}},
+	"internal/httpapi": {house: []string{"", "api", "internal/account", "internal/address", "internal/form", "internal/login", "internal/token"}},
+	"internal/oidc":    {house: []string{"", "internal/account", "internal/form", "internal/jose", "internal/token"}},
 	"internal/pages":   {house: []string{"", "internal/catalog", "internal/device", "internal/devinbox", "internal/login"}},
 	"internal/worker":  {house: []string{"", "internal/catalog"}},
 
@@ -51,7 +53,8 @@ var table = map[string]room{
 	"cmd/latchkey": {
 		house: []string{
 			"", "internal/account", "internal/address", "internal/admin", "internal/cached", "internal/catalog",
-			"internal/devinbox", "internal/geoip", "internal/httpapi", "internal/jose", "internal/login", "internal/memory", "internal/pages",
+			"internal/devinbox", "internal/geoip", "internal/httpapi", "internal/jose", "internal/login", "internal/memory",
+			"internal/oidc", "internal/pages",
 			"internal/sms/twilio", "internal/sms/webhook", "internal/smtp", "internal/sqlite", "internal/telemetry",
 			"internal/token", "internal/worker",
 		},

@@ -5,11 +5,11 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
 	"unicode/utf8"
 
 	"github.com/latchkey-dev/latchkey"
+	"github.com/latchkey-dev/latchkey/internal/form"
 )
 
 // maxBody is the largest body that is read, in bytes (design.md §8).
@@ -53,45 +53,6 @@ func decode[T any](w http.ResponseWriter, r *http.Request, p latchkey.Protocol) 
 		return v, mistake(p, latchkey.Invalid, "", "The body is not one JSON object.")
 	}
 	return v, nil
-}
-
-// decodeForm reads an application/x-www-form-urlencoded body. A parameter without a value counts as absent, and none
-// may come twice (RFC 6749 §3.2).
-//
-// Errors: UnsupportedMedia, TooLarge, Malformed.
-func decodeForm(w http.ResponseWriter, r *http.Request) (form, error) {
-	buf := borrowPage()
-	defer buf.giveBack()
-	if err := readBody(w, r, buf, "application/x-www-form-urlencoded", latchkey.OAuth2); err != nil {
-		return nil, err
-	}
-	values, err := url.ParseQuery(buf.String())
-	if err != nil {
-		return nil, &latchkey.Error{Code: latchkey.Malformed, Message: "The body is not a form."}
-	}
-	f := form{}
-	for name, all := range values {
-		switch {
-		case len(all) > 1:
-			return nil, &latchkey.Error{Code: latchkey.Malformed, Message: "A parameter comes twice."}
-		case !plain(all[0]):
-			return nil, &latchkey.Error{Code: latchkey.Malformed, Message: "A value is not UTF-8, or has a NUL in it."}
-		case all[0] != "":
-			f[name] = all[0]
-		}
-	}
-	return f, nil
-}
-
-// A form is the parameters of a form body that have a value.
-type form map[string]string
-
-// required gives a parameter. Errors: Malformed.
-func (f form) required(name string) (string, error) {
-	if f[name] == "" {
-		return "", &latchkey.Error{Code: latchkey.Malformed, Field: name, Message: "This parameter is required."}
-	}
-	return f[name], nil
 }
 
 // readBody reads at most maxBody of a body of the given type into buf. A body without a type is taken for the right
@@ -170,7 +131,7 @@ func (q *query) client() latchkey.ClientID {
 	if v == "" {
 		q.mistake(latchkey.NoField("client_id"))
 	}
-	id, err := parseClient(v)
+	id, err := form.ParseClient(v)
 	q.mistake(err)
 	return id
 }
@@ -179,22 +140,4 @@ func (q *query) mistake(err error) {
 	if q.err == nil {
 		q.err = err
 	}
-}
-
-// parseClient reads a client_id, a positive integer. Errors: UnknownClient.
-func parseClient(s string) (latchkey.ClientID, error) {
-	n, err := strconv.ParseUint(s, 10, 63)
-	if err != nil || n == 0 {
-		return 0, latchkey.UnknownClient
-	}
-	return latchkey.ClientID(n), nil
-}
-
-// bearer gives the token of the Authorization header; empty without one (RFC 6750 §2.1).
-func bearer(r *http.Request) latchkey.Secret {
-	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-	if !strings.EqualFold(scheme, "Bearer") {
-		return ""
-	}
-	return latchkey.Secret(strings.TrimSpace(token))
 }

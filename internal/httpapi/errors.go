@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/latchkey-dev/latchkey"
+	"github.com/latchkey-dev/latchkey/internal/form"
 )
 
 // An answer is how one Code looks on the wire (contract.md §6).
@@ -92,7 +93,7 @@ func answerTo(c latchkey.Code) (a answer, ok bool) {
 	return a, true
 }
 
-// oauthWord is the RFC 6749 §5.2 word for a Code, put into error.details.error of POST /oauth2/token. What goes wrong
+// oauthWord is the RFC 6749 §5.2 word for a Code, put into error.details.error of the calls about tokens. What goes wrong
 // in the server itself borrows the words of §4.1.2.1. ok is false for a Code that it does not know, which a test rules
 // out.
 func oauthWord(c latchkey.Code) (word string, ok bool) {
@@ -122,7 +123,7 @@ func oauthWord(c latchkey.Code) (word string, ok bool) {
 	return "server_error", false
 }
 
-// tokenFailure marks an error of POST /oauth2/token, whose answers carry the RFC 6749 word.
+// tokenFailure marks an error of a call about tokens, whose answers carry the RFC 6749 word.
 type tokenFailure struct{ error }
 
 // Unwrap gives the error itself.
@@ -163,7 +164,7 @@ func (s *Server) fail(w *response, r *http.Request, err error) {
 	switch {
 	case a.status == http.StatusTooManyRequests, a.status == http.StatusServiceUnavailable:
 		h.Set("Retry-After", retryAfter(particulars.RetryAfter))
-	case code == latchkey.BadBearer && bearer(r) != "":
+	case code == latchkey.BadBearer && form.Bearer(r) != "":
 		h.Set("WWW-Authenticate", `Bearer error="invalid_token"`)
 	case code == latchkey.BadBearer:
 		h.Set("WWW-Authenticate", "Bearer") // no error where no token was sent (RFC 6750 §3.1)

@@ -32,6 +32,8 @@ func targets(w *world) map[string]target {
 		}, header: []string{"Origin", origin, "Sec-Fetch-Dest", "empty"}},
 		"code":        {method: "POST", path: "/api/oauth2/token", form: redeem(strings.Repeat("A", 64))},
 		"refresh":     {method: "POST", path: "/api/oauth2/token", form: refresh(strings.Repeat("A", 64))},
+		"revoke":      {method: "POST", path: "/api/oauth2/token/revoke", form: about(strings.Repeat("A", 64))},
+		"introspect":  {method: "POST", path: "/api/oauth2/introspect", form: about(strings.Repeat("A", 64))},
 		"keys":        {method: "GET", path: "/api/projects/" + w.project.String() + "/keys"},
 		"validate":    {method: "POST", path: "/api/token/validate", body: body{"token": "x.y.z"}},
 		"logout":      {method: "GET", path: "/api/oauth2/logout", query: url.Values{"sessions": {"sso"}}, header: as},
@@ -115,7 +117,7 @@ func spoil(g target) []spoiled {
 	}
 	for name := range g.form {
 		for what, v := range values() {
-			add(name+" "+what, false, func(s *spoiled) {
+			add(name+" "+what, name == "token", func(s *spoiled) { // any text may be asked about
 				f := maps.Clone(g.form)
 				f.Set(name, v)
 				s.raw = f.Encode()

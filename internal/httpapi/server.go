@@ -11,7 +11,7 @@
 //	user.go      the signed-in person
 //	request.go   request ids, clean paths, the access line
 //	status.go    health, the reference, and what is the same for everybody
-//	decode.go    query, JSON, form → domain types
+//	decode.go    query, JSON → domain types
 //	encode.go    values → JSON
 //	errors.go    Code → status, wire code, RFC 6749 word
 //	cors.go      who may read the answers in a browser
@@ -89,6 +89,8 @@ func (s *Server) Routes() []Route {
 		{"GET", "/api/otc/code", s.waitForLink},
 		{"GET", "/api/otc/push", s.push},
 		{"POST", "/api/oauth2/token", s.giveToken},
+		{"POST", "/api/oauth2/token/revoke", s.revoke},
+		{"POST", "/api/oauth2/introspect", s.introspect},
 		{"GET", "/api/projects/{projectId}/keys", s.keys},
 		{"POST", "/api/token/validate", s.validateToken},
 		{"GET", "/api/oauth2/logout", s.logOut},

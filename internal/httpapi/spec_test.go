@@ -21,6 +21,7 @@ import (
 
 	"github.com/latchkey-dev/latchkey/api"
 	"github.com/latchkey-dev/latchkey/internal/httpapi"
+	"github.com/latchkey-dev/latchkey/internal/oidc"
 )
 
 // A reference is api/openapi.yaml, ready to judge with.
@@ -191,6 +192,9 @@ func TestEveryRouteIsInTheReferenceAndBack(t *testing.T) {
 	}
 	var served, described []string
 	for _, r := range (&httpapi.Server{}).Routes() {
+		served = append(served, r.Method+" "+r.Path)
+	}
+	for _, r := range (&oidc.Server{}).Routes() {
 		served = append(served, r.Method+" "+r.Path)
 	}
 	for path, item := range ref.doc.Paths.Map() {

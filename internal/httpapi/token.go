@@ -2,10 +2,10 @@ package httpapi
 
 import (
 	"net/http"
-	"net/url"
 	"time"
 
 	"github.com/latchkey-dev/latchkey"
+	"github.com/latchkey-dev/latchkey/internal/form"
 	"github.com/latchkey-dev/latchkey/internal/token"
 )
 
@@ -35,11 +35,11 @@ func (s *Server) giveToken(w http.ResponseWriter, r *http.Request) error {
 
 // grant reads the request and hands it to the use case of its grant type.
 func (s *Server) grant(w http.ResponseWriter, r *http.Request) (token.Tokens, error) {
-	f, err := decodeForm(w, r)
+	f, err := form.Read(w, r)
 	if err != nil {
 		return token.Tokens{}, err
 	}
-	kind, err := f.required("grant_type")
+	kind, err := f.Required("grant_type")
 	if err != nil {
 		return token.Tokens{}, err
 	}
@@ -51,7 +51,7 @@ func (s *Server) grant(w http.ResponseWriter, r *http.Request) (token.Tokens, er
 	case "authorization_code":
 		return s.redeem(r, f, client)
 	case "refresh_token":
-		refresh, err := f.required("refresh_token")
+		refresh, err := f.Required("refresh_token")
 		if err != nil {
 			return token.Tokens{}, err
 		}
@@ -64,12 +64,12 @@ func (s *Server) grant(w http.ResponseWriter, r *http.Request) (token.Tokens, er
 	return token.Tokens{}, &latchkey.Error{Code: latchkey.UnsupportedGrant, Field: "grant_type"}
 }
 
-func (s *Server) redeem(r *http.Request, f form, client token.Credentials) (token.Tokens, error) {
-	code, err := f.required("code")
+func (s *Server) redeem(r *http.Request, f form.Form, client token.Credentials) (token.Tokens, error) {
+	code, err := f.Required("code")
 	if err != nil {
 		return token.Tokens{}, err
 	}
-	redirect, err := f.required("redirect_uri")
+	redirect, err := f.Required("redirect_uri")
 	if err != nil {
 		return token.Tokens{}, err
 	}
@@ -79,30 +79,48 @@ func (s *Server) redeem(r *http.Request, f form, client token.Credentials) (toke
 	})
 }
 
-// credentials reads who the client says it is: from the form, or from HTTP Basic, whose two parts are form-encoded
-// (RFC 6749 §2.3.1), but never both.
-// Errors: Malformed, UnknownClient.
-func credentials(r *http.Request, f form) (token.Credentials, error) {
-	id, secret := f["client_id"], f["client_secret"]
-	if user, password, ok := r.BasicAuth(); ok {
-		user, err1 := url.QueryUnescape(user)
-		password, err2 := url.QueryUnescape(password)
-		switch {
-		case err1 != nil || err2 != nil:
-			return token.Credentials{}, latchkey.UnknownClient
-		case secret != "" || id != "" && id != user:
-			return token.Credentials{}, &latchkey.Error{
-				Code: latchkey.Malformed, Message: "The client authenticates by HTTP Basic or by form fields, not by both.",
-			}
-		}
-		id, secret = user, password
+func credentials(r *http.Request, f form.Form) (token.Credentials, error) {
+	id, secret, err := f.Client(r)
+	return token.Credentials{ID: id, Secret: secret}, err
+}
+
+// inquiry reads the form of the two calls about a token.
+func (s *Server) inquiry(w http.ResponseWriter, r *http.Request) (token.Inquiry, error) {
+	f, err := form.Read(w, r)
+	if err != nil {
+		return token.Inquiry{}, err
 	}
-	if id == "" {
-		_, err := f.required("client_id")
-		return token.Credentials{}, err
+	client, err := credentials(r, f)
+	if err != nil {
+		return token.Inquiry{}, err
 	}
-	client, err := parseClient(id)
-	return token.Credentials{ID: client, Secret: latchkey.Secret(secret)}, err
+	text, err := f.Required("token")
+	return token.Inquiry{Client: client, Token: latchkey.Secret(text), From: s.origin(r)}, err
+}
+
+// revoke is POST /oauth2/token/revoke (RFC 7009): 200 for any text that is no token, too.
+func (s *Server) revoke(w http.ResponseWriter, r *http.Request) error {
+	q, err := s.inquiry(w, r)
+	if err == nil {
+		err = s.Tokens.Revoke(r.Context(), q)
+	}
+	if err != nil {
+		return tokenFailure{err}
+	}
+	return encode(w, http.StatusOK, struct{}{})
+}
+
+// introspect is POST /oauth2/introspect (RFC 7662).
+func (s *Server) introspect(w http.ResponseWriter, r *http.Request) error {
+	q, err := s.inquiry(w, r)
+	if err != nil {
+		return tokenFailure{err}
+	}
+	out, err := s.Tokens.Introspect(r.Context(), q)
+	if err != nil {
+		return tokenFailure{err}
+	}
+	return encode(w, http.StatusOK, out)
 }
 
 // keys is GET /projects/{projectId}/keys: a bare array, the signing key first (contract.md §5).

@@ -8,11 +8,12 @@ import (
 	"github.com/latchkey-dev/latchkey"
 	"github.com/latchkey-dev/latchkey/internal/account"
 	"github.com/latchkey-dev/latchkey/internal/address"
+	"github.com/latchkey-dev/latchkey/internal/form"
 )
 
 // session gives the person whose bearer token came with r. Errors: BadBearer.
 func (s *Server) session(r *http.Request) (account.Session, error) {
-	return s.Accounts.Authenticate(r.Context(), bearer(r), s.origin(r))
+	return s.Accounts.Authenticate(r.Context(), form.Bearer(r), s.origin(r))
 }
 
 // user is the answer of GET /users/me (contract.md §7). What Latchkey does not keep is null: SDKs have the members, and

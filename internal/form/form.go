@@ -1,0 +1,121 @@
+// Package form is the room that reads what OAuth 2.0 clients post: form bodies, and who the client says it is. The ways in
+// that speak OAuth 2.0 (httpapi, oidc) share it, so that a request means the same to both. It keeps nothing.
+package form
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/latchkey-dev/latchkey"
+)
+
+// maxBody is the largest body that is read, in bytes (design.md §8).
+const maxBody = 64 << 10
+
+// A Form is the parameters of a form body, or of a query, that have a value.
+type Form map[string]string
+
+// Read reads an application/x-www-form-urlencoded body. A parameter without a value counts as absent, and none may come
+// twice (RFC 6749 §3.2). A body without a type is taken for the right one.
+//
+// Errors: UnsupportedMedia, TooLarge, Malformed.
+func Read(w http.ResponseWriter, r *http.Request) (Form, error) {
+	const want = "application/x-www-form-urlencoded"
+	given, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";")
+	if given = strings.TrimSpace(given); given != "" && !strings.EqualFold(given, want) {
+		return nil, &latchkey.Error{Code: latchkey.UnsupportedMedia, Message: "The content type of this call is " + want + "."}
+	}
+	if r.ContentLength > maxBody {
+		return nil, latchkey.TooLarge
+	}
+	var body strings.Builder
+	_, err := io.Copy(&body, http.MaxBytesReader(w, r.Body, maxBody))
+	if tooLarge := new(http.MaxBytesError); errors.As(err, &tooLarge) {
+		return nil, latchkey.TooLarge
+	}
+	if err != nil {
+		return nil, malformed("The body could not be read to its end.")
+	}
+	values, err := url.ParseQuery(body.String())
+	if err != nil {
+		return nil, malformed("The body is not a form.")
+	}
+	return Of(values)
+}
+
+// Of gives the parameters of values, by the same rules.
+// Errors: Malformed.
+func Of(values url.Values) (Form, error) {
+	f := Form{}
+	for name, all := range values {
+		switch {
+		case len(all) > 1:
+			return nil, malformed("A parameter comes twice.")
+		case !utf8.ValidString(all[0]) || strings.IndexByte(all[0], 0) >= 0:
+			return nil, malformed("A value is not UTF-8, or has a NUL in it.")
+		case all[0] != "":
+			f[name] = all[0]
+		}
+	}
+	return f, nil
+}
+
+// Required gives a parameter. Errors: Malformed.
+func (f Form) Required(name string) (string, error) {
+	if f[name] == "" {
+		return "", &latchkey.Error{Code: latchkey.Malformed, Field: name, Message: "This parameter is required."}
+	}
+	return f[name], nil
+}
+
+// Client reads who the client says it is: from the form, or from HTTP Basic, whose two parts are form-encoded (RFC 6749
+// §2.3.1), but never both.
+//
+// Errors: Malformed, UnknownClient.
+func (f Form) Client(r *http.Request) (latchkey.ClientID, latchkey.Secret, error) {
+	id, secret := f["client_id"], f["client_secret"]
+	if user, password, ok := r.BasicAuth(); ok {
+		user, err1 := url.QueryUnescape(user)
+		password, err2 := url.QueryUnescape(password)
+		switch {
+		case err1 != nil || err2 != nil:
+			return 0, "", latchkey.UnknownClient
+		case secret != "" || id != "" && id != user:
+			return 0, "", malformed("The client authenticates by HTTP Basic or by form fields, not by both.")
+		}
+		id, secret = user, password
+	}
+	if id == "" {
+		_, err := f.Required("client_id")
+		return 0, "", err
+	}
+	client, err := ParseClient(id)
+	return client, latchkey.Secret(secret), err
+}
+
+// ParseClient reads a client_id, a positive integer. Errors: UnknownClient.
+func ParseClient(s string) (latchkey.ClientID, error) {
+	n, err := strconv.ParseUint(s, 10, 63)
+	if err != nil || n == 0 {
+		return 0, latchkey.UnknownClient
+	}
+	return latchkey.ClientID(n), nil
+}
+
+// Bearer gives the token of the Authorization header; empty without one (RFC 6750 §2.1).
+func Bearer(r *http.Request) latchkey.Secret {
+	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	if !strings.EqualFold(scheme, "Bearer") {
+		return ""
+	}
+	return latchkey.Secret(strings.TrimSpace(token))
+}
+
+func malformed(message string) error {
+	return &latchkey.Error{Code: latchkey.Malformed, Message: message}
+}

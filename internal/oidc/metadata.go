@@ -1,0 +1,68 @@
+package oidc
+
+import (
+	"net/http"
+
+	"github.com/latchkey-dev/latchkey"
+	"github.com/latchkey-dev/latchkey/internal/jose"
+)
+
+// metadata names what there is, and nothing else; what RFC 8414 and OIDC Discovery presume of a server that says nothing
+// is said where it is otherwise. A list is never empty: it is left out.
+type metadata struct {
+	Issuer             string   `json:"issuer"`
+	Token              string   `json:"token_endpoint"`
+	UserInfo           string   `json:"userinfo_endpoint"`
+	Keys               string   `json:"jwks_uri"`
+	Revoke             string   `json:"revocation_endpoint"`
+	Introspect         string   `json:"introspection_endpoint"`
+	Scopes             []string `json:"scopes_supported"`
+	Responses          []string `json:"response_types_supported"`
+	Grants             []string `json:"grant_types_supported"`
+	Subjects           []string `json:"subject_types_supported"`
+	Algorithms         []string `json:"id_token_signing_alg_values_supported"`
+	TokenAuth          []string `json:"token_endpoint_auth_methods_supported"`
+	RevokeAuth         []string `json:"revocation_endpoint_auth_methods_supported"`
+	IntrospectAuth     []string `json:"introspection_endpoint_auth_methods_supported"`
+	ChallengeMethods   []string `json:"code_challenge_methods_supported"`
+	Claims             []string `json:"claims_supported"`
+	ClaimTypes         []string `json:"claim_types_supported"`
+	RequestURIs        bool     `json:"request_uri_parameter_supported"` // false, where silence would mean true
+	ClaimsByParameter  bool     `json:"claims_parameter_supported"`
+	RequestByParameter bool     `json:"request_parameter_supported"`
+}
+
+// metadata is the four well-known documents of an issuer: the same one, because a client of either standard finds it
+// under either path form.
+func (s *Server) metadata(w http.ResponseWriter, _ *http.Request, p latchkey.Project) error {
+	issuer := latchkey.Issuer(s.PublicURL, p.ID)
+	back := []string{"client_secret_basic", "client_secret_post"}
+	any := append([]string{"none"}, back...)
+	w.Header().Set("Cache-Control", "public, max-age=300")
+	return encode(w, http.StatusOK, metadata{
+		Issuer: issuer, Token: issuer + "/token", UserInfo: issuer + "/userinfo", Keys: issuer + "/.well-known/jwks.json",
+		Revoke: issuer + "/revoke", Introspect: issuer + "/introspect",
+		Scopes:    []string{"openid", "email", "phone", "offline", "offline_access"},
+		Responses: []string{"code"},
+		Grants:    []string{"authorization_code", "refresh_token", "client_credentials"},
+		Subjects:  []string{"public"}, Algorithms: []string{string(p.Algorithm)},
+		TokenAuth: any, RevokeAuth: any, IntrospectAuth: back, ChallengeMethods: []string{"S256"},
+		Claims: []string{
+			"iss", "sub", "aud", "iat", "exp", "auth_time", "nonce", "amr", "at_hash", "email", "email_verified",
+			"phone_number", "phone_number_verified",
+		},
+		ClaimTypes: []string{"normal"},
+	})
+}
+
+// keySet is the JWK set, the signing key first. A project that signs with HS256 has no public key, and its set is empty.
+func (s *Server) keySet(w http.ResponseWriter, r *http.Request, p latchkey.Project) error {
+	keys, err := s.Tokens.JWKS(r.Context(), p.ID)
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Cache-Control", "public, max-age=60") // well below latchkey.PublishAhead
+	return encode(w, http.StatusOK, struct {
+		Keys []jose.JWK `json:"keys"`
+	}{keys})
+}

@@ -1,0 +1,120 @@
+package oidc
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/latchkey-dev/latchkey"
+	"github.com/latchkey-dev/latchkey/internal/form"
+	"github.com/latchkey-dev/latchkey/internal/token"
+)
+
+// tokenAnswer is RFC 6749 §5.1 and OIDC Core §3.1.3.3.
+type tokenAnswer struct {
+	Access  string `json:"access_token"`
+	Type    string `json:"token_type"`
+	Life    int64  `json:"expires_in"` // seconds
+	Refresh string `json:"refresh_token,omitempty"`
+	ID      string `json:"id_token,omitempty"`
+	Scope   string `json:"scope,omitempty"`
+}
+
+// token is POST {issuer}/token.
+func (s *Server) token(w http.ResponseWriter, r *http.Request, p latchkey.Project) error {
+	tokens, err := s.grant(w, r, p)
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Pragma", "no-cache") // RFC 6749 §5.1
+	return encode(w, http.StatusOK, tokenAnswer{
+		Access: tokens.Access.Reveal(), Type: "Bearer", Life: int64(tokens.Life / time.Second),
+		Refresh: tokens.Refresh.Reveal(), ID: tokens.ID.Reveal(), Scope: tokens.Scope,
+	})
+}
+
+// grant reads the request and hands it to the use case of its grant type.
+func (s *Server) grant(w http.ResponseWriter, r *http.Request, p latchkey.Project) (token.Tokens, error) {
+	f, client, err := s.client(w, r, p)
+	if err != nil {
+		return token.Tokens{}, err
+	}
+	kind, err := f.Required("grant_type")
+	if err != nil {
+		return token.Tokens{}, err
+	}
+	switch kind {
+	case "authorization_code":
+		return s.redeem(r, f, client)
+	case "refresh_token":
+		refresh, err := f.Required("refresh_token")
+		if err != nil {
+			return token.Tokens{}, err
+		}
+		return s.Tokens.Refresh(r.Context(), token.RefreshRequest{
+			Client: client, Token: latchkey.Secret(refresh), Scope: f["scope"], From: s.origin(r),
+		})
+	case "client_credentials":
+		return s.Tokens.Server(r.Context(), client)
+	}
+	return token.Tokens{}, &latchkey.Error{Code: latchkey.UnsupportedGrant, Field: "grant_type"}
+}
+
+func (s *Server) redeem(r *http.Request, f form.Form, client token.Credentials) (token.Tokens, error) {
+	code, err := f.Required("code")
+	if err != nil {
+		return token.Tokens{}, err
+	}
+	redirect, err := f.Required("redirect_uri")
+	if err != nil {
+		return token.Tokens{}, err
+	}
+	return s.Tokens.Redeem(r.Context(), token.RedeemRequest{
+		Client: client, Code: latchkey.Secret(code), Redirect: redirect,
+		Verifier: latchkey.Secret(f["code_verifier"]), From: s.origin(r),
+	})
+}
+
+// revoke is POST {issuer}/revoke. Any text that is no token gets a 200 too (RFC 7009 §2.2): there is nothing left to do.
+func (s *Server) revoke(w http.ResponseWriter, r *http.Request, p latchkey.Project) error {
+	q, err := s.inquiry(w, r, p)
+	if err != nil {
+		return err
+	}
+	if err := s.Tokens.Revoke(r.Context(), q); err != nil {
+		return err
+	}
+	return encode(w, http.StatusOK, struct{}{})
+}
+
+// introspect is POST {issuer}/introspect.
+func (s *Server) introspect(w http.ResponseWriter, r *http.Request, p latchkey.Project) error {
+	q, err := s.inquiry(w, r, p)
+	if err != nil {
+		return err
+	}
+	out, err := s.Tokens.Introspect(r.Context(), q)
+	if err != nil {
+		return err
+	}
+	return encode(w, http.StatusOK, out)
+}
+
+// inquiry reads the form of the two calls about a token. token_type_hint is not needed: the two kinds cannot be confused.
+func (s *Server) inquiry(w http.ResponseWriter, r *http.Request, p latchkey.Project) (token.Inquiry, error) {
+	f, client, err := s.client(w, r, p)
+	if err != nil {
+		return token.Inquiry{}, err
+	}
+	text, err := f.Required("token")
+	return token.Inquiry{Client: client, Token: latchkey.Secret(text), From: s.origin(r)}, err
+}
+
+// client reads a form and who posts it.
+func (s *Server) client(w http.ResponseWriter, r *http.Request, p latchkey.Project) (form.Form, token.Credentials, error) {
+	f, err := form.Read(w, r)
+	if err != nil {
+		return nil, token.Credentials{}, err
+	}
+	id, secret, err := f.Client(r)
+	return f, token.Credentials{ID: id, Secret: secret, At: p.ID}, err
+}

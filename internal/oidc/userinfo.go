@@ -21,7 +21,8 @@ func (s *Server) userinfo(w http.ResponseWriter, r *http.Request, p latchkey.Pro
 	return encode(w, http.StatusOK, profile)
 }
 
-// presented gives the bearer token of a request; empty without one. Errors: Malformed for two of them.
+// presented gives the bearer token of a request; empty without one. Errors: Malformed for two of them, and those of
+// form.Read.
 func presented(w http.ResponseWriter, r *http.Request) (latchkey.Secret, error) {
 	access := form.Bearer(r)
 	if r.Method != http.MethodPost || r.ContentLength == 0 {
@@ -29,8 +30,6 @@ func presented(w http.ResponseWriter, r *http.Request) (latchkey.Secret, error) 
 	}
 	f, err := form.Read(w, r)
 	switch {
-	case latchkey.CodeOf(err) == latchkey.UnsupportedMedia:
-		return access, nil // a body that is no form has no token
 	case err != nil:
 		return "", err
 	case access != "" && f["access_token"] != "":

@@ -1,6 +1,9 @@
 package latchkey
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // A ClientID is an OAuth 2.0 client_id: a positive integer (contract.md §2). Zero names none.
 type ClientID int64
@@ -70,6 +73,45 @@ func (c Client) Authenticate(secret Secret) error {
 // Errors: CallbackRequired, CallbackUnknown.
 func (c Client) Redirect(given string) (string, error) {
 	return pickURL(c.RedirectURIs, given, "redirect_uri")
+}
+
+// StandardRedirect is Redirect as the standard endpoints have it: a URI must be given, and one on the loopback interface may
+// have any port, because an app on a computer takes the one that is free (RFC 8252 §7.3). That holds for the two address
+// literals only: what localhost leads to, others may decide.
+// Errors: CallbackRequired, CallbackUnknown.
+func (c Client) StandardRedirect(given string) (string, error) {
+	if given == "" {
+		return "", &Error{Code: CallbackRequired, Field: "redirect_uri"}
+	}
+	if bare, ok := loopback(given); ok {
+		for _, u := range c.RedirectURIs {
+			if registered, ok := loopback(u); ok && registered == bare {
+				return given, nil
+			}
+		}
+	}
+	return c.Redirect(given)
+}
+
+// loopback gives a loopback URI without its port. It reads the bytes as they are: what a parser would make of them is
+// what redirect tricks are about.
+func loopback(uri string) (string, bool) {
+	for _, host := range []string{"http://127.0.0.1", "http://[::1]"} {
+		rest, ok := strings.CutPrefix(uri, host)
+		if !ok {
+			continue
+		}
+		if port, found := strings.CutPrefix(rest, ":"); found {
+			rest = strings.TrimLeft(port, "0123456789")
+			if n := len(port) - len(rest); n == 0 || n > 5 {
+				return "", false
+			}
+		}
+		if rest == "" || (rest[0] == '/' || rest[0] == '?') && !strings.ContainsAny(rest, "#\\") && printable(rest) {
+			return host + rest, true
+		}
+	}
+	return "", false
 }
 
 // SignsPeopleIn reports whether c may start logins.

@@ -87,7 +87,8 @@ func newServer(h house) (*server, error) {
 		MaxPolls: h.polls.all, MaxPollsPerClient: h.polls.perClient,
 	}
 	standard := &oidc.Server{
-		Tokens: api.Tokens, Accounts: api.Accounts, Store: store, PublicURL: h.publicURL, Log: h.log, Now: h.now,
+		Login: logins, Tokens: api.Tokens, Accounts: api.Accounts, Store: store, Secrets: h.secrets, Catalog: texts,
+		PublicURL: h.publicURL, Log: h.log, Now: h.now,
 		ClientIP: h.clientIP, Observe: metrics.Request,
 	}
 	web := &pages.Server{

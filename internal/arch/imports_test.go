@@ -45,9 +45,12 @@ var table = map[string]room{
 
 	// Ways in: they decode, call one use case, and encode.
 	"internal/httpapi": {house: []string{"", "api", "internal/account", "internal/address", "internal/form", "internal/login", "internal/token"}},
-	"internal/oidc":    {house: []string{"", "internal/account", "internal/form", "internal/jose", "internal/token"}},
-	"internal/pages":   {house: []string{"", "internal/catalog", "internal/device", "internal/devinbox", "internal/login"}},
-	"internal/worker":  {house: []string{"", "internal/catalog"}},
+	"internal/oidc": {house: []string{
+		"", "internal/account", "internal/address", "internal/catalog", "internal/form", "internal/jose", "internal/login",
+		"internal/token",
+	}},
+	"internal/pages":  {house: []string{"", "internal/catalog", "internal/device", "internal/devinbox", "internal/login"}},
+	"internal/worker": {house: []string{"", "internal/catalog"}},
 
 	// Wiring.
 	"cmd/latchkey": {

@@ -25,6 +25,16 @@ type Form map[string]string
 //
 // Errors: UnsupportedMedia, TooLarge, Malformed.
 func Read(w http.ResponseWriter, r *http.Request) (Form, error) {
+	values, err := Values(w, r)
+	if err != nil {
+		return nil, err
+	}
+	return Of(values)
+}
+
+// Values is Read for whoever must look at a form with a parameter that comes twice.
+// Errors: UnsupportedMedia, TooLarge, Malformed.
+func Values(w http.ResponseWriter, r *http.Request) (url.Values, error) {
 	const want = "application/x-www-form-urlencoded"
 	given, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";")
 	if given = strings.TrimSpace(given); given != "" && !strings.EqualFold(given, want) {
@@ -45,7 +55,7 @@ func Read(w http.ResponseWriter, r *http.Request) (Form, error) {
 	if err != nil {
 		return nil, malformed("The body is not a form.")
 	}
-	return Of(values)
+	return values, nil
 }
 
 // Of gives the parameters of values, by the same rules.

@@ -20,50 +20,77 @@ type CompleteRequest struct {
 	From      latchkey.Origin
 }
 
+// An Authorization is what a login on OAuth 2.0 ends with.
+type Authorization struct {
+	Redirect string
+	Code     latchkey.Secret
+	State    string // empty: none was given
+}
+
 // Complete verifies one answer and gives the URL that the login ends at: the callback URL with a user token, or the
 // redirect URI with an authorization code.
 //
 // Errors: ProjectNotFound, UnknownClient, WrongCode, TriesExhausted, RateLimited, Banned.
 func (s *Service) Complete(ctx context.Context, r CompleteRequest) (string, error) {
 	if r.Protocol == latchkey.OAuth2 {
-		c, err := s.Store.Client(ctx, r.Client)
+		a, err := s.Authorize(ctx, r)
 		if err != nil {
 			return "", err
 		}
-		r.Project = c.Project
+		return WithQuery(a.Redirect, "code", a.Code.Reveal(), "state", a.State), nil
 	}
-	p, err := s.Store.Project(ctx, r.Project)
-	if err != nil {
-		return "", err
-	}
-	// The key is found before the code is spent, so that a project without one fails while its people can still retry.
-	key, err := s.signingKey(ctx, p)
+	out, p, key, err := s.answer(ctx, r)
 	if err != nil {
 		return "", err
 	}
 	now := s.Now().UTC()
-	out, err := s.Store.CompleteChallenge(ctx, s.attempt(r, p, now), now)
-	if err != nil {
-		return "", err
-	}
-	if out.Verdict != nil {
-		return "", out.Verdict
-	}
-	ask := out.Challenge.Ask
-	if r.Protocol == latchkey.OAuth2 {
-		code, ok := s.Secrets.AuthorizationCode(out.Code.ID)
-		if !ok {
-			return "", latchkey.Internal
-		}
-		return withQuery(ask.Redirect, "code", code.Reveal(), "state", ask.State), nil
-	}
 	jti := latchkey.NewUUID(now, random()).String()
+	ask := out.Challenge.Ask
 	token, err := s.Signer.Sign(ctx, key,
 		latchkey.UserToken(latchkey.Issuer(s.PublicURL, p.ID), jti, p, out.User, r.To.Channel(), ask.Payload, now))
 	if err != nil {
 		return "", err
 	}
-	return withQuery(ask.Redirect, "token", token.Reveal(), "remember_me", "false"), nil
+	return WithQuery(ask.Redirect, "token", token.Reveal(), "remember_me", "false"), nil
+}
+
+// Authorize is Complete on OAuth 2.0, for whoever builds the answer otherwise.
+// Errors: those of Complete.
+func (s *Service) Authorize(ctx context.Context, r CompleteRequest) (Authorization, error) {
+	c, err := s.Store.Client(ctx, r.Client)
+	if err != nil {
+		return Authorization{}, err
+	}
+	r.Project = c.Project
+	out, _, _, err := s.answer(ctx, r)
+	if err != nil {
+		return Authorization{}, err
+	}
+	code, ok := s.Secrets.AuthorizationCode(out.Code.ID)
+	if !ok {
+		return Authorization{}, latchkey.Internal
+	}
+	return Authorization{Redirect: out.Challenge.Ask.Redirect, Code: code, State: out.Challenge.Ask.State}, nil
+}
+
+// answer has one answer judged and gives what came of it, with the project and the key that signs for it.
+func (s *Service) answer(ctx context.Context, r CompleteRequest) (latchkey.Outcome, latchkey.Project, latchkey.Key, error) {
+	var none latchkey.Outcome
+	p, err := s.Store.Project(ctx, r.Project)
+	if err != nil {
+		return none, p, latchkey.Key{}, err
+	}
+	// The key is found before the code is spent, so that a project without one fails while its people can still retry.
+	key, err := s.signingKey(ctx, p)
+	if err != nil {
+		return none, p, key, err
+	}
+	now := s.Now().UTC()
+	out, err := s.Store.CompleteChallenge(ctx, s.attempt(r, p, now), now)
+	if err == nil {
+		err = out.Verdict
+	}
+	return out, p, key, err
 }
 
 func (s *Service) signingKey(ctx context.Context, p latchkey.Project) (latchkey.Key, error) {
@@ -87,10 +114,10 @@ func (s *Service) attempt(r CompleteRequest, p latchkey.Project, now time.Time) 
 	}
 }
 
-// withQuery puts key=value pairs in front of the query of a registered URL, each key once (contract.md §3: SDKs take
+// WithQuery puts key=value pairs in front of the query of a registered URL, each key once (contract.md §3: SDKs take
 // the first match and know no fragment). Values are percent-encoded, a space as %20: one SDK decodes the whole URL
 // before it splits it.
-func withQuery(target string, pairs ...string) string {
+func WithQuery(target string, pairs ...string) string {
 	base, query, _ := strings.Cut(target, "?")
 	var b strings.Builder
 	b.WriteString(base)

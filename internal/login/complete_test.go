@@ -19,7 +19,7 @@ func TestLoginURL(t *testing.T) {
 		"state is encoded":     {"https://a.example", []string{"code", "c", "state", "a b&c=d#é+"}, "https://a.example?code=c&state=a%20b%26c%3Dd%23%C3%A9%2B"},
 		"opaque":               {"com.game:/cb", []string{"code", "c"}, "com.game:/cb?code=c"},
 	} {
-		if got := withQuery(c.target, c.pairs...); got != c.want {
+		if got := WithQuery(c.target, c.pairs...); got != c.want {
 			t.Errorf("%s: %s, want %s", name, got, c.want)
 		}
 	}

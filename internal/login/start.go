@@ -9,9 +9,12 @@ import (
 
 // A StartRequest is one of the four start calls (contract.md §2), decoded.
 type StartRequest struct {
-	Protocol       latchkey.Protocol
-	Project        latchkey.ProjectID // JWT protocol only: OAuth 2.0 has it from the client
-	Client         latchkey.ClientID  // OAuth 2.0 only
+	Protocol latchkey.Protocol
+	Project  latchkey.ProjectID // JWT protocol only: OAuth 2.0 has it from the client
+	Client   latchkey.ClientID  // OAuth 2.0 only
+	// At is the project whose standard authorization endpoint was called. Only its own clients are known there, the state is
+	// the client's own business, and a public client must use PKCE. Zero on /api.
+	At             latchkey.ProjectID
 	To             latchkey.Address
 	Redirect       string // login_url or redirect_uri; empty: the only registered one
 	ResponseType   string // OAuth 2.0 only: "code"
@@ -88,6 +91,13 @@ func (s *Service) Start(ctx context.Context, r StartRequest) (Operation, error) 
 	return s.operation(started.Challenge), nil
 }
 
+// Check judges a start call without making anything: for the page that must know the project before it asks for an
+// address. Every error but UnknownClient, CallbackRequired and CallbackUnknown means that the redirect URI is good.
+// Errors: those of Start.
+func (s *Service) Check(ctx context.Context, r StartRequest) (latchkey.Project, latchkey.Ask, error) {
+	return s.ask(ctx, r)
+}
+
 // operation tells the match number whether or not the message carries a link: that may follow from how often the
 // address was guessed at, which is not the caller's to know.
 func (s *Service) operation(c latchkey.Challenge) Operation {
@@ -127,6 +137,9 @@ func (s *Service) askOAuth2(ctx context.Context, r StartRequest) (latchkey.Proje
 	if err != nil {
 		return latchkey.Project{}, none, err
 	}
+	if !r.At.IsZero() && c.Project != r.At {
+		return latchkey.Project{}, none, latchkey.UnknownClient
+	}
 	if !c.SignsPeopleIn() {
 		return latchkey.Project{}, none, &latchkey.Error{Code: latchkey.UnknownClient, Message: "This client signs no people in."}
 	}
@@ -134,7 +147,11 @@ func (s *Service) askOAuth2(ctx context.Context, r StartRequest) (latchkey.Proje
 	if err != nil {
 		return p, none, err
 	}
-	redirect, err := c.Redirect(r.Redirect)
+	pick, shortest, proof := c.Redirect, minState, c.PKCERequired
+	if !r.At.IsZero() {
+		pick, shortest, proof = c.StandardRedirect, 0, proof || c.Kind == latchkey.PublicClient
+	}
+	redirect, err := pick(r.Redirect)
 	if err != nil {
 		return p, none, err
 	}
@@ -143,7 +160,7 @@ func (s *Service) askOAuth2(ctx context.Context, r StartRequest) (latchkey.Proje
 		return p, none, latchkey.NoField("response_type")
 	case r.ResponseType != "code":
 		return p, none, latchkey.BadField("response_type", "the response type is code")
-	case len(r.State) < minState:
+	case len(r.State) < shortest:
 		return p, none, latchkey.ShortState
 	case len(r.State) > maxState:
 		return p, none, latchkey.BadField("state", "the state has 2,000 bytes at the most")
@@ -152,7 +169,7 @@ func (s *Service) askOAuth2(ctx context.Context, r StartRequest) (latchkey.Proje
 	case len(r.Nonce) > maxNonce:
 		return p, none, latchkey.BadField("nonce", "the nonce has 500 bytes at the most")
 	}
-	if err := checkPKCE(r, c.PKCERequired); err != nil {
+	if err := checkPKCE(r, proof); err != nil {
 		return p, none, err
 	}
 	return p, latchkey.Ask{

@@ -11,6 +11,7 @@ import (
 // is said where it is otherwise. A list is never empty: it is left out.
 type metadata struct {
 	Issuer             string   `json:"issuer"`
+	Authorize          string   `json:"authorization_endpoint"`
 	Token              string   `json:"token_endpoint"`
 	UserInfo           string   `json:"userinfo_endpoint"`
 	Keys               string   `json:"jwks_uri"`
@@ -18,6 +19,8 @@ type metadata struct {
 	Introspect         string   `json:"introspection_endpoint"`
 	Scopes             []string `json:"scopes_supported"`
 	Responses          []string `json:"response_types_supported"`
+	ResponseModes      []string `json:"response_modes_supported"`
+	IssuerInAnswers    bool     `json:"authorization_response_iss_parameter_supported"` // RFC 9207
 	Grants             []string `json:"grant_types_supported"`
 	Subjects           []string `json:"subject_types_supported"`
 	Algorithms         []string `json:"id_token_signing_alg_values_supported"`
@@ -40,12 +43,11 @@ func (s *Server) metadata(w http.ResponseWriter, _ *http.Request, p latchkey.Pro
 	any := append([]string{"none"}, back...)
 	w.Header().Set("Cache-Control", "public, max-age=300")
 	return encode(w, http.StatusOK, metadata{
-		Issuer: issuer, Token: issuer + "/token", UserInfo: issuer + "/userinfo", Keys: issuer + "/.well-known/jwks.json",
+		Issuer: issuer, Authorize: issuer + "/authorize", Token: issuer + "/token", UserInfo: issuer + "/userinfo", Keys: issuer + "/.well-known/jwks.json",
 		Revoke: issuer + "/revoke", Introspect: issuer + "/introspect",
-		Scopes:    []string{"openid", "email", "phone", "offline", "offline_access"},
-		Responses: []string{"code"},
-		Grants:    []string{"authorization_code", "refresh_token", "client_credentials"},
-		Subjects:  []string{"public"}, Algorithms: []string{string(p.Algorithm)},
+		Scopes: scopes(), Responses: []string{"code"}, ResponseModes: []string{"query", "form_post"}, IssuerInAnswers: true,
+		Grants:   []string{"authorization_code", "refresh_token", "client_credentials"},
+		Subjects: []string{"public"}, Algorithms: []string{string(p.Algorithm)},
 		TokenAuth: any, RevokeAuth: any, IntrospectAuth: back, ChallengeMethods: []string{"S256"},
 		Claims: []string{
 			"iss", "sub", "aud", "iat", "exp", "auth_time", "nonce", "amr", "at_hash", "email", "email_verified",

@@ -5,6 +5,10 @@
 //
 //	server.go      the map, and what happens around every call
 //	metadata.go    discovery (OIDC Discovery, RFC 8414) and the key set (RFC 7517)
+//	authorize.go   the authorization endpoint (RFC 6749 §3.1, OIDC Core §3.1.2) and its answers
+//	flow.go        the hosted login: address, code, back to the client
+//	box.go         a login under way, sealed into its page and bound to its browser
+//	page.go        how the pages look
 //	token.go       token (RFC 6749 §3.2), revoke (RFC 7009), introspect (RFC 7662)
 //	userinfo.go    userinfo (OIDC Core §5.3)
 //	cors.go        who may read the answers in a browser
@@ -24,14 +28,19 @@ import (
 
 	"github.com/latchkey-dev/latchkey"
 	"github.com/latchkey-dev/latchkey/internal/account"
+	"github.com/latchkey-dev/latchkey/internal/catalog"
+	"github.com/latchkey-dev/latchkey/internal/login"
 	"github.com/latchkey-dev/latchkey/internal/token"
 )
 
 // Server answers the standard calls. Every field but Observe must be set.
 type Server struct {
+	Login     *login.Service
 	Tokens    *token.Service
 	Accounts  *account.Service
 	Store     Settings
+	Secrets   latchkey.Secrets
+	Catalog   *catalog.Catalog
 	PublicURL string // scheme://host[:port], no slash at its end
 	Log       *slog.Logger
 	Now       func() time.Time
@@ -64,6 +73,9 @@ func (s *Server) Routes() []Route {
 		{"GET", "/.well-known/openid-configuration/p/{projectId}", anybody, s.metadata},
 		{"GET", "/.well-known/oauth-authorization-server/p/{projectId}", anybody, s.metadata},
 		{"GET", "/p/{projectId}/.well-known/jwks.json", anybody, s.keySet},
+		{"GET", "/p/{projectId}/authorize", nobody, s.shown(s.authorize)},
+		{"POST", "/p/{projectId}/authorize", nobody, s.shown(s.authorize)},
+		{"POST", "/p/{projectId}/login", nobody, s.shown(s.logIn)},
 		{"POST", "/p/{projectId}/token", ownPages, s.token},
 		{"GET", "/p/{projectId}/userinfo", ownPages, s.userinfo},
 		{"POST", "/p/{projectId}/userinfo", ownPages, s.userinfo},

@@ -85,6 +85,7 @@ func newWorld(t *testing.T, algorithm ...latchkey.Algorithm) *world {
 		PublicURL: publicURL, Hold: time.Millisecond, Closing: make(chan struct{}), Now: w.clock.Now,
 	}
 	server := &oidc.Server{
+		Login: w.login, Secrets: w.secrets, Catalog: texts,
 		Tokens:    &token.Service{Store: w.store, Signer: signer, Secrets: w.secrets, PublicURL: publicURL, Now: w.clock.Now},
 		Accounts:  &account.Service{Store: w.store, Signer: signer, PublicURL: publicURL, Now: w.clock.Now},
 		Store:     w.store,

@@ -1,0 +1,178 @@
+package oidc
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/latchkey-dev/latchkey"
+	"github.com/latchkey-dev/latchkey/internal/form"
+	"github.com/latchkey-dev/latchkey/internal/login"
+)
+
+// A request is what a client asked for at the authorization endpoint. It travels through the pages of the login, sealed.
+type request struct {
+	Client    latchkey.ClientID `json:"client"`
+	Redirect  string            `json:"redirect"`
+	State     string            `json:"state,omitempty"`
+	Scope     string            `json:"scope,omitempty"`
+	Nonce     string            `json:"nonce,omitempty"`
+	Challenge string            `json:"challenge,omitempty"`
+	Method    string            `json:"method,omitempty"`
+	Type      string            `json:"type"`
+	Post      bool              `json:"post,omitempty"` // response_mode=form_post
+	Locale    string            `json:"locale,omitempty"`
+}
+
+// start gives the request as the login service takes it.
+func (q request) start(p latchkey.ProjectID) login.StartRequest {
+	return login.StartRequest{
+		Protocol: latchkey.OAuth2, Client: q.Client, At: p, Redirect: q.Redirect, ResponseType: q.Type, State: q.State,
+		Scope: q.Scope, Nonce: q.Nonce, CodeChallenge: q.Challenge, ChallengeMode: q.Method, Locale: q.Locale,
+	}
+}
+
+// authorize is GET and POST {issuer}/authorize (RFC 6749 §4.1.1, OIDC Core §3.1.2.1). A mistake goes back to the client,
+// unless it is the client or the redirect URI that is not known: then nothing may be redirected, and the person is told.
+func (s *Server) authorize(w http.ResponseWriter, r *http.Request, p latchkey.Project) (view, error) {
+	values, err := parameters(w, r)
+	if err != nil {
+		return view{}, err
+	}
+	f, mistake := form.Of(values)
+	if mistake != nil { // what a client may be answered by must itself be beyond doubt
+		f, err = form.Of(pick(values, "client_id", "redirect_uri", "state", "response_mode"))
+		if err != nil {
+			return s.stranger(r, p, err), nil
+		}
+	}
+	q, err := read(f)
+	if err == nil {
+		_, _, err = s.Login.Check(r.Context(), q.start(p.ID))
+	}
+	switch latchkey.CodeOf(err) {
+	case latchkey.UnknownClient, latchkey.CallbackRequired, latchkey.CallbackUnknown:
+		return s.stranger(r, p, err), nil
+	case latchkey.Unavailable, latchkey.Internal, latchkey.ProjectNotFound:
+		return view{}, err
+	}
+	if mistake == nil {
+		mistake = err
+	}
+	if mistake == nil {
+		mistake = q.extras(f)
+	}
+	if mistake != nil {
+		return s.refuse(p, q, mistake), nil
+	}
+	cookie, fresh := s.browser(r)
+	v := s.addressPage(r, p, pending{request: q}, cookie, f["login_hint"], "")
+	if fresh {
+		v.Cookie = s.cookie(cookie)
+	}
+	return v, nil
+}
+
+// parameters are those of the query or, by POST, of the body (OIDC Core §3.1.2.1).
+func parameters(w http.ResponseWriter, r *http.Request) (url.Values, error) {
+	if r.Method == http.MethodPost {
+		return form.Values(w, r)
+	}
+	values, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return nil, &latchkey.Error{Code: latchkey.Malformed, Message: "The query is not one."}
+	}
+	return values, nil
+}
+
+func pick(values url.Values, names ...string) url.Values {
+	out := url.Values{}
+	for _, name := range names {
+		if values.Has(name) {
+			out[name] = values[name]
+		}
+	}
+	return out
+}
+
+// read gives the request that f spells. Errors: UnknownClient.
+func read(f form.Form) (request, error) {
+	client, err := form.ParseClient(f["client_id"])
+	locale, _, _ := strings.Cut(f["ui_locales"], " ") // in the order of preference
+	return request{
+		Client: client, Redirect: f["redirect_uri"], State: f["state"], Scope: known(f["scope"]), Nonce: f["nonce"],
+		Challenge: f["code_challenge"], Method: f["code_challenge_method"], Type: f["response_type"],
+		Post: f["response_mode"] == "form_post", Locale: strings.ReplaceAll(locale, "-", "_"),
+	}, err
+}
+
+// scopes are the ones that mean something here. Others are left out of what is granted, as RFC 6749 §3.3 allows and OIDC
+// Core §3.1.2.1 asks.
+func scopes() []string { return []string{"openid", "email", "phone", "offline", "offline_access"} }
+
+func known(scope string) string {
+	words := slices.DeleteFunc(strings.Fields(scope), func(w string) bool { return !slices.Contains(scopes(), w) })
+	return strings.Join(words, " ")
+}
+
+// A refusal is an error with a word of its own.
+type refusal struct{ word, description string }
+
+func (e refusal) Error() string { return e.description }
+
+// extras judges what the login service does not know of. Nobody is signed in before the login, so prompt=none is always
+// refused, and prompt=login, select_account and max_age are always fulfilled.
+func (q request) extras(f form.Form) error {
+	prompts := strings.Fields(f["prompt"])
+	switch {
+	case f["request"] != "":
+		return refusal{"request_not_supported", "request objects are not supported"}
+	case f["request_uri"] != "":
+		return refusal{"request_uri_not_supported", "request URIs are not supported"}
+	case !slices.Contains([]string{"", "query", "form_post"}, f["response_mode"]):
+		return refusal{"invalid_request", "response_mode is query or form_post"}
+	case strings.Trim(f["max_age"], "0123456789") != "":
+		return refusal{"invalid_request", "max_age is a number of seconds"}
+	case slices.Contains(prompts, "none") && len(prompts) > 1:
+		return refusal{"invalid_request", "prompt=none stands alone"}
+	case slices.Contains(prompts, "none"):
+		return refusal{"login_required", "nobody is signed in"}
+	}
+	return nil
+}
+
+// refuse answers the client with an error (RFC 6749 §4.1.2.1). Its redirect URI was found good.
+func (s *Server) refuse(p latchkey.Project, q request, err error) view {
+	word, description := "", describe(err)
+	if own, ok := err.(refusal); ok {
+		word, description = own.word, own.description
+	} else {
+		a, _ := answerTo(latchkey.CodeOf(err))
+		word = a.word
+		if latchkey.CodeOf(err) == latchkey.Invalid && strings.HasPrefix(description, "response_type:") {
+			word = "unsupported_response_type"
+		}
+	}
+	return s.back(p, q, "error", word, "error_description", description, "state", q.State)
+}
+
+// back answers the client: by 303 or, with form_post, by a page that posts itself. The issuer goes along, so that a client
+// of several servers cannot take one's answer for another's (RFC 9207). Empty values are left out.
+func (s *Server) back(p latchkey.Project, q request, pairs ...string) view {
+	pairs = append(pairs, "iss", latchkey.Issuer(s.PublicURL, p.ID))
+	var given []string
+	for i := 0; i < len(pairs); i += 2 {
+		if pairs[i+1] != "" {
+			given = append(given, pairs[i], pairs[i+1])
+		}
+	}
+	if !q.Post {
+		return view{Status: http.StatusSeeOther, Goto: login.WithQuery(q.Redirect, given...)}
+	}
+	v := view{Status: http.StatusOK, Template: "post.html", Lang: "en", Dir: "ltr", FormTo: source(q.Redirect), Action: q.Redirect}
+	for i := 0; i < len(given); i += 2 {
+		v.Fields = append(v.Fields, field{given[i], given[i+1]})
+	}
+	return v
+}

@@ -1,0 +1,112 @@
+package oidc
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/latchkey-dev/latchkey"
+	"github.com/latchkey-dev/latchkey/internal/address"
+	"github.com/latchkey-dev/latchkey/internal/form"
+	"github.com/latchkey-dev/latchkey/internal/login"
+)
+
+// logIn is POST {issuer}/login: the forms of the hosted login page. It needs no script.
+//
+//	address    an email or a phone     → the code is sent
+//	code       what the person typed   → back to the client, or the same page again
+//	again      no more                 → the same code is sent once more
+//	change     no more                 → the first page
+//
+// Only a page of this server may post, and only in the browser that the page was made for: the request is sealed for the
+// cookie of that browser. So nobody can have somebody else log in for them (RFC 9700 §4.7), and nothing of the request can
+// be changed on the way.
+func (s *Server) logIn(w http.ResponseWriter, r *http.Request, p latchkey.Project) (view, error) {
+	f, err := form.Read(w, r)
+	if err != nil {
+		return view{}, err
+	}
+	cookie, fresh := s.browser(r)
+	at, ok := s.open(p.ID, cookie, f["request"])
+	if fresh || !ok || !s.sameOrigin(r) {
+		return s.lost(r, p), nil
+	}
+	switch f["step"] {
+	case "address":
+		return s.giveAddress(r, p, at, cookie, f["address"])
+	case "code":
+		return s.giveCode(r, p, at, cookie, latchkey.Secret(f["code"]))
+	case "again":
+		return s.send(r, p, at, cookie, "page.login_sent_again")
+	case "change":
+		typed := at.to().Value()
+		at.Channel, at.Address, at.Operation = "", "", ""
+		return s.addressPage(r, p, at, cookie, typed, ""), nil
+	}
+	return s.lost(r, p), nil
+}
+
+// giveAddress takes one field for both: what has an @ is an email. A phone number may be typed as people write them.
+func (s *Server) giveAddress(r *http.Request, p latchkey.Project, at pending, cookie latchkey.Secret, typed string) (view, error) {
+	parse, text := address.ParsePhone, strings.NewReplacer(" ", "", "\u00a0", "", "-", "", ".", "", "/", "", "(", "", ")", "").Replace(typed)
+	if strings.Contains(typed, "@") {
+		parse, text = address.ParseEmail, typed
+	}
+	to, err := parse(text)
+	if err != nil {
+		return s.addressPage(r, p, at, cookie, typed, "page.login_bad_address"), nil
+	}
+	at.Channel, at.Address, at.Operation = string(to.Channel()), to.Value(), ""
+	return s.send(r, p, at, cookie, "")
+}
+
+// send starts the login, or sends the message of the one that is under way again.
+func (s *Server) send(r *http.Request, p latchkey.Project, at pending, cookie latchkey.Secret, note string) (view, error) {
+	if at.Address == "" {
+		return s.lost(r, p), nil
+	}
+	start := at.start(p.ID)
+	start.To, start.Operation = at.to(), at.Operation
+	start.AcceptLanguage, start.From = r.Header.Get("Accept-Language"), s.origin(r)
+	op, err := s.Login.Start(r.Context(), start)
+	switch latchkey.CodeOf(err) {
+	case "":
+		at.Operation = op.ID.String()
+		return s.codePage(r, p, at, cookie, "", note), nil
+	case latchkey.CallOff, latchkey.InvalidPhone, latchkey.PhoneCannotSMS:
+		return s.addressPage(r, p, at, cookie, at.Address, "page.login_bad_address"), nil
+	case latchkey.RateLimited:
+		return s.addressPage(r, p, at, cookie, at.Address, "page.login_wait"), nil
+	case latchkey.Unavailable, latchkey.Internal:
+		return view{}, err
+	}
+	return s.stranger(r, p, err), nil // the client was changed or taken away since it asked
+}
+
+// giveCode ends the login, or asks again.
+func (s *Server) giveCode(r *http.Request, p latchkey.Project, at pending, cookie, typed latchkey.Secret) (view, error) {
+	a, err := s.Login.Authorize(r.Context(), login.CompleteRequest{
+		Protocol: latchkey.OAuth2, Client: at.Client, To: at.to(), Code: typed, Operation: at.Operation, From: s.origin(r),
+	})
+	switch latchkey.CodeOf(err) {
+	case "":
+		return s.back(p, at.request, "code", a.Code.Reveal(), "state", a.State), nil
+	case latchkey.WrongCode:
+		return s.codePage(r, p, at, cookie, "page.login_wrong_code", ""), nil
+	case latchkey.TriesExhausted:
+		return s.codePage(r, p, at, cookie, "page.login_no_tries", ""), nil
+	case latchkey.RateLimited:
+		return s.codePage(r, p, at, cookie, "page.login_wait", ""), nil
+	case latchkey.Banned:
+		return s.refuse(p, at.request, err), nil
+	}
+	return view{}, err
+}
+
+// sameOrigin reports whether the request comes from a page of this server: by Sec-Fetch-Site, which no page can forge,
+// or, in browsers from before 2023 that do not send it, by Origin.
+func (s *Server) sameOrigin(r *http.Request) bool {
+	if site := r.Header.Get("Sec-Fetch-Site"); site != "" {
+		return site == "same-origin"
+	}
+	return r.Header.Get("Origin") == s.PublicURL
+}

@@ -1,0 +1,217 @@
+package oidc
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"embed"
+	"encoding/base64"
+	"html/template"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/latchkey-dev/latchkey"
+	"github.com/latchkey-dev/latchkey/internal/catalog"
+)
+
+//go:embed templates
+var files embed.FS
+
+// templates are the pages. They are part of the program, so one that cannot be read is a bug that no start survives.
+var templates = template.Must(template.ParseFS(files, "templates/*.html"))
+
+// submit is the script of the page that posts an answer to the client. Its hash stands in the page's policy.
+const submit = "document.forms[0].submit()"
+
+// A view is one page of the hosted login, ready to be written.
+type view struct {
+	Status   int
+	Template string // login.html or post.html
+	Lang     string // BCP 47
+	Dir      string // ltr or rtl
+	Name     string // the project's
+	Logo     string // URL of a picture; empty: none
+	Color    string // rrggbb; empty: ours
+	Title    string
+	Texts    []string
+	Alert    string // what was wrong; the field is marked
+	Box      string // the sealed request; empty: no form
+	Step     string // address or code
+	Label    string
+	Value    string // what stands in the field
+	Button   string
+	Again    string // buttons of the code page
+	Change   string
+	Note     string // small, below
+
+	Goto   string // where a 303 leads instead of a page
+	Action string // of post.html
+	Fields []field
+	FormTo string // what besides this server a form's answer may lead to, for the Content-Security-Policy
+	Cookie *http.Cookie
+}
+
+type field struct{ Name, Value string }
+
+// shown makes a handler of a page. Its errors are shown as a page too.
+func (s *Server) shown(f func(http.ResponseWriter, *http.Request, latchkey.Project) (view, error)) handler {
+	return func(w http.ResponseWriter, r *http.Request, p latchkey.Project) error {
+		v, err := f(w, r, p)
+		if err != nil {
+			v = s.trouble(r, p, err)
+		}
+		return s.show(w, v)
+	}
+}
+
+// show writes a page or its redirect.
+func (s *Server) show(w http.ResponseWriter, v view) error {
+	h := w.Header()
+	strict(h, v)
+	if v.Cookie != nil {
+		http.SetCookie(w, v.Cookie)
+	}
+	if v.Goto != "" {
+		h.Set("Location", v.Goto)
+		w.WriteHeader(v.Status) // 303: the next request is a GET, and no form goes along (RFC 9700 §4.12)
+		return nil
+	}
+	var body bytes.Buffer
+	if err := templates.ExecuteTemplate(&body, v.Template, v); err != nil {
+		return err
+	}
+	h.Set("Content-Type", "text/html; charset=utf-8")
+	h.Set("Content-Language", v.Lang)
+	h.Set("Content-Length", strconv.Itoa(body.Len()))
+	if v.Status == http.StatusServiceUnavailable {
+		h.Set("Retry-After", "5")
+	}
+	w.WriteHeader(v.Status)
+	_, _ = w.Write(body.Bytes()) // a reader who left is nobody's failure
+	return nil
+}
+
+// strict sets the headers of every page: in nobody's frame, no script but the one that posts an answer, and an address
+// that nobody else learns.
+func strict(h http.Header, v view) {
+	script, picture := "", source(v.Logo)
+	if v.Action != "" {
+		sum := sha256.Sum256([]byte(submit))
+		script = "script-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'; "
+	}
+	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; base-uri 'none'; frame-ancestors 'none'; "+script+
+		strings.TrimSuffix("img-src 'self' "+picture, " ")+"; "+strings.TrimSuffix("form-action 'self' "+v.FormTo, " "))
+	h.Set("Referrer-Policy", "same-origin") // no-referrer would keep Origin out of our own forms too
+	h.Set("X-Frame-Options", "DENY")
+	h.Set("Cross-Origin-Resource-Policy", "same-origin")
+	h.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=()")
+	h.Set("X-Robots-Tag", "noindex")
+}
+
+// plainSource is what may stand in a Content-Security-Policy without saying more than a place.
+var plainSource = regexp.MustCompile(`^[a-z][a-z0-9+.-]*:(//[A-Za-z0-9.:\[\]-]+)?$`)
+
+// source is the origin of a URL, or the scheme of an app's, as a source expression; empty for what is neither.
+func source(raw string) string {
+	u, err := url.Parse(raw)
+	if err != nil || u.Scheme == "" {
+		return ""
+	}
+	out := u.Scheme + ":"
+	if u.Scheme == "https" || u.Scheme == "http" {
+		out += "//" + u.Host
+	}
+	if !plainSource.MatchString(out) {
+		return ""
+	}
+	return out
+}
+
+// A speaker has the words for one visitor.
+type speaker struct {
+	catalog *catalog.Catalog
+	locale  string
+	args    []string
+}
+
+func (s *Server) speak(r *http.Request, p latchkey.Project, asked string, to latchkey.Address) speaker {
+	isolate := func(v string) string { return "\u2068" + v + "\u2069" } // a value keeps its direction to itself
+	return speaker{
+		catalog: s.Catalog, locale: s.Catalog.Match(asked, p.DefaultLocale, r.Header.Get("Accept-Language")),
+		args: []string{"game", isolate(p.Name), "address", isolate(to.Value())},
+	}
+}
+
+func (s speaker) text(key string) string {
+	if key == "" {
+		return ""
+	}
+	return s.catalog.Text(s.locale, key, s.args...)
+}
+
+func (s speaker) page(p latchkey.Project, status int, title string, texts ...string) view {
+	spoken := s.catalog.Spoken(s.locale)
+	v := view{
+		Status: status, Template: "login.html", Lang: catalog.BCP47(spoken), Dir: s.catalog.Dir(spoken), Name: p.Name, Logo: p.Logo,
+		Color: strings.ToLower(strings.TrimPrefix(p.Color, "#")), Title: s.text(title),
+	}
+	for _, key := range texts {
+		v.Texts = append(v.Texts, s.text(key))
+	}
+	return v
+}
+
+// addressPage asks for an address.
+func (s *Server) addressPage(r *http.Request, p latchkey.Project, at pending, cookie latchkey.Secret, typed, alert string) view {
+	say := s.speak(r, p, at.Locale, latchkey.Address{})
+	v := say.page(p, http.StatusOK, "page.login_title")
+	v.Step, v.Value, v.Alert = "address", typed, say.text(alert)
+	v.Label, v.Button, v.Note = say.text("page.login_address"), say.text("page.login_next"), say.text("page.login_note")
+	return s.sealed(r, p, v, at, cookie)
+}
+
+// codePage asks for the code. The address stands in full: it is the person's own, and shows a slip.
+func (s *Server) codePage(r *http.Request, p latchkey.Project, at pending, cookie latchkey.Secret, alert, note string) view {
+	say := s.speak(r, p, at.Locale, at.to())
+	v := say.page(p, http.StatusOK, "page.login_code_title", "page.login_code_sent")
+	v.Step, v.Alert, v.Note = "code", say.text(alert), say.text(note)
+	v.Label, v.Button = say.text("page.login_code"), say.text("page.login_enter")
+	v.Again, v.Change = say.text("page.login_again"), say.text("page.login_change")
+	return s.sealed(r, p, v, at, cookie)
+}
+
+func (s *Server) sealed(r *http.Request, p latchkey.Project, v view, at pending, cookie latchkey.Secret) view {
+	box, err := s.seal(p.ID, cookie, at)
+	if err != nil {
+		return s.trouble(r, p, err)
+	}
+	v.Box, v.FormTo = box, source(at.Redirect)
+	return v
+}
+
+// stranger is the page for a client or a redirect URI that is not known. The note is for its developer.
+func (s *Server) stranger(r *http.Request, p latchkey.Project, err error) view {
+	v := s.speak(r, p, "", latchkey.Address{}).page(p, http.StatusBadRequest, "page.login_stranger_title", "page.login_stranger")
+	v.Note = describe(err)
+	return v
+}
+
+// lost is the page for a form that cannot be gone on with: too old, of another browser, or not from a page of ours.
+func (s *Server) lost(r *http.Request, p latchkey.Project) view {
+	return s.speak(r, p, "", latchkey.Address{}).page(p, http.StatusBadRequest, "page.login_lost_title", "page.login_lost")
+}
+
+// trouble is the page of a failure, and the one place that logs it if it is ours.
+func (s *Server) trouble(r *http.Request, p latchkey.Project, err error) view {
+	a, _ := answerTo(latchkey.CodeOf(err))
+	if a.status >= 500 && r.Context().Err() == nil {
+		s.Log.LogAttrs(r.Context(), slog.LevelError, "login page failed", slog.Int("status", a.status), slog.String("error", err.Error()))
+	}
+	if a.status < 500 {
+		return s.stranger(r, p, err)
+	}
+	return s.speak(r, p, "", latchkey.Address{}).page(p, a.status, "page.login_trouble_title", "page.login_trouble")
+}

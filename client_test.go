@@ -128,3 +128,54 @@ func TestASVS_10_4_1_ExactRedirectMatch(t *testing.T) {
 		}
 	}
 }
+
+// RFC 8252 §7.3: an app on a computer listens on the port that is free. Everything else is byte for byte (RFC 9700 §4.1.3).
+func TestRFC8252_7_3_LoopbackOnAnyPort(t *testing.T) {
+	t.Parallel()
+	c := latchkey.Client{RedirectURIs: []string{
+		"http://127.0.0.1/cb", "http://[::1]:1/cb?a=b", "http://localhost:3000/cb", "https://app.example/cb",
+	}}
+	for given, ok := range map[string]bool{
+		"http://127.0.0.1/cb":               true,
+		"http://127.0.0.1:51004/cb":         true,
+		"http://[::1]:51004/cb?a=b":         true,
+		"http://[::1]/cb?a=b":               true,
+		"http://localhost:3000/cb":          true,
+		"https://app.example/cb":            true,
+		"http://localhost:51004/cb":         false, // what it leads to, others may decide
+		"https://app.example:51004/cb":      false,
+		"https://127.0.0.1:51004/cb":        false,
+		"http://127.0.0.1:51004/cb/x":       false,
+		"http://127.0.0.1:51004/CB":         false,
+		"http://127.0.0.1:51004/cb?a=b":     false,
+		"http://127.0.0.1:51004/cb#x":       false,
+		"http://127.0.0.1:51004":            false,
+		"http://127.0.0.1:/cb":              false,
+		"http://127.0.0.1:123456/cb":        false,
+		"http://127.0.0.1:80@evil.test/cb":  false,
+		"http://127.0.0.1:80.evil.test/cb":  false,
+		"http://127.0.0.1.evil.test/cb":     false,
+		"http://127.0.0.1@evil.test/cb":     false,
+		"http://127.0.0.1\\@evil.test/cb":   false,
+		"http://user@127.0.0.1:51004/cb":    false,
+		"http://127.1:51004/cb":             false,
+		"http://2130706433:51004/cb":        false,
+		"HTTP://127.0.0.1:51004/cb":         false,
+		"http://[::1]:51004/cb":             false,
+		"http://[::ffff:127.0.0.1]:5104/cb": false,
+		"http://127.0.0.1:51004/cb\r\nx: y": false,
+		"":                                  false,
+	} {
+		got, err := c.StandardRedirect(given)
+		if (err == nil) != ok || ok && got != given {
+			t.Errorf("%q: %q, %v; want ok %v", given, got, err, ok)
+		}
+		if bare, err := c.Redirect(given); given == "http://127.0.0.1:51004/cb" && err == nil {
+			t.Errorf("/api takes another port too: %q (contract.md §2: byte for byte)", bare)
+		}
+	}
+	one := latchkey.Client{RedirectURIs: []string{"https://app.example/cb"}}
+	if got, err := one.StandardRedirect(""); err == nil {
+		t.Errorf("no redirect URI: %q, want none", got)
+	}
+}

@@ -1,6 +1,7 @@
 package oidc
 
 import (
+	"errors"
 	"net/http"
 	"net/url"
 	"slices"
@@ -144,15 +145,14 @@ func (q request) extras(f form.Form) error {
 
 // refuse answers the client with an error (RFC 6749 §4.1.2.1). Its redirect URI was found good.
 func (s *Server) refuse(p latchkey.Project, q request, err error) view {
-	word, description := "", describe(err)
-	if own, ok := err.(refusal); ok {
+	a, _ := answerTo(latchkey.CodeOf(err))
+	word, description := a.word, describe(err)
+	var own refusal
+	switch {
+	case errors.As(err, &own):
 		word, description = own.word, own.description
-	} else {
-		a, _ := answerTo(latchkey.CodeOf(err))
-		word = a.word
-		if latchkey.CodeOf(err) == latchkey.Invalid && strings.HasPrefix(description, "response_type:") {
-			word = "unsupported_response_type"
-		}
+	case latchkey.CodeOf(err) == latchkey.Invalid && strings.HasPrefix(description, "response_type:"):
+		word = "unsupported_response_type"
 	}
 	return s.back(p, q, "error", word, "error_description", description, "state", q.State)
 }

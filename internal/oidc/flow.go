@@ -51,12 +51,11 @@ func (s *Server) giveAddress(r *http.Request, p latchkey.Project, at pending, co
 	if strings.Contains(typed, "@") {
 		parse, text = address.ParseEmail, typed
 	}
-	to, err := parse(text)
-	if err != nil {
-		return s.addressPage(r, p, at, cookie, typed, "page.login_bad_address"), nil
+	if to, err := parse(text); err == nil {
+		at.Channel, at.Address, at.Operation = string(to.Channel()), to.Value(), ""
+		return s.send(r, p, at, cookie, "")
 	}
-	at.Channel, at.Address, at.Operation = string(to.Channel()), to.Value(), ""
-	return s.send(r, p, at, cookie, "")
+	return s.addressPage(r, p, at, cookie, typed, "page.login_bad_address"), nil
 }
 
 // send starts the login, or sends the message of the one that is under way again.

@@ -322,6 +322,7 @@ func TestRFC9700_4_7_LoginCSRF(t *testing.T) {
 		"changed":                       b.post(changed, "Sec-Fetch-Site", "same-origin", "Cookie", b.cookie),
 		"without a request":             b.post(url.Values{"step": {"address"}, "address": {player}}, "Sec-Fetch-Site", "same-origin", "Cookie", b.cookie),
 		"at another issuer (mix-up)":    foreign.post("/login", good, "Sec-Fetch-Site", "same-origin", "Cookie", b.cookie),
+		"a step back at another issuer": foreign.post("/login", b.form("change"), "Sec-Fetch-Site", "same-origin", "Cookie", b.cookie),
 		"a code before there is any":    b.post(b.form("again"), "Sec-Fetch-Site", "same-origin", "Cookie", b.cookie),
 		"a step that there is not":      b.post(b.form("x"), "Sec-Fetch-Site", "same-origin", "Cookie", b.cookie),
 	} {

@@ -167,9 +167,9 @@ func (s speaker) page(p latchkey.Project, status int, title string, texts ...str
 // addressPage asks for an address.
 func (s *Server) addressPage(r *http.Request, p latchkey.Project, at pending, cookie latchkey.Secret, typed, alert string) view {
 	say := s.speak(r, p, at.Locale, latchkey.Address{})
-	v := say.page(p, http.StatusOK, "page.login_title")
+	v := say.page(p, http.StatusOK, "mail.title")
 	v.Step, v.Value, v.Alert = "address", typed, say.text(alert)
-	v.Label, v.Button, v.Note = say.text("page.login_address"), say.text("page.login_next"), say.text("page.login_note")
+	v.Label, v.Button = say.text("page.login_address"), say.text("page.login_next")
 	return s.sealed(r, p, v, at, cookie)
 }
 
@@ -213,5 +213,5 @@ func (s *Server) trouble(r *http.Request, p latchkey.Project, err error) view {
 	if a.status < 500 {
 		return s.stranger(r, p, err)
 	}
-	return s.speak(r, p, "", latchkey.Address{}).page(p, a.status, "page.login_trouble_title", "page.login_trouble")
+	return s.speak(r, p, "", latchkey.Address{}).page(p, a.status, "page.trouble_title", "page.login_trouble")
 }

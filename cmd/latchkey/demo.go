@@ -110,6 +110,7 @@ func (d demo) print(w io.Writer, data string) {
   Sign in      %[1]s/demo
   Inbox        %[1]s/dev/inbox    (JSON: /dev/inbox/messages)
   API          %[1]s/api          (described in %[1]s/openapi.yaml)
+  Issuer       %[1]s/p/%[3]s
   Data         %[2]s
 
   Project      %[3]s

@@ -33,7 +33,7 @@ Providers are one-line URLs; user names and passwords in them are percent-encode
 
 A smtp URL takes helo=, connections= and from="Example <login@example.com>" too.
 
-Paths: /api, /l/, /openapi.yaml, /healthz (the process runs), /readyz (it can serve), /metrics (Prometheus).
+Paths: /api, /p/ and /.well-known/ (OpenID Connect), /l/, /static/, /openapi.yaml, /healthz (the process runs), /readyz (it can serve), /metrics (Prometheus).
 
 Example of a file:
 

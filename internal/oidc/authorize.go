@@ -104,9 +104,12 @@ func read(f form.Form) (request, error) {
 	return request{
 		Client: client, Redirect: f["redirect_uri"], State: f["state"], Scope: known(f["scope"]), Nonce: f["nonce"],
 		Challenge: f["code_challenge"], Method: f["code_challenge_method"], Type: f["response_type"],
-		Post: f["response_mode"] == "form_post", Locale: strings.ReplaceAll(locale, "-", "_"),
+		Post: f["response_mode"] == "form_post" && web(f["redirect_uri"]), Locale: strings.ReplaceAll(locale, "-", "_"),
 	}, err
 }
+
+// web reports whether a form can be posted there: an app behind a scheme of its own gets its answer in the query.
+func web(uri string) bool { return strings.HasPrefix(uri, "https://") || strings.HasPrefix(uri, "http://") }
 
 // scopes are the ones that mean something here. Others are left out of what is granted, as RFC 6749 §3.3 allows and OIDC
 // Core §3.1.2.1 asks.

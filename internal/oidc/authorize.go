@@ -109,7 +109,9 @@ func read(f form.Form) (request, error) {
 }
 
 // web reports whether a form can be posted there: an app behind a scheme of its own gets its answer in the query.
-func web(uri string) bool { return strings.HasPrefix(uri, "https://") || strings.HasPrefix(uri, "http://") }
+func web(uri string) bool {
+	return strings.HasPrefix(uri, "https://") || strings.HasPrefix(uri, "http://")
+}
 
 // scopes are the ones that mean something here. Others are left out of what is granted, as RFC 6749 §3.3 allows and OIDC
 // Core §3.1.2.1 asks.

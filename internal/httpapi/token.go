@@ -33,13 +33,9 @@ func (s *Server) giveToken(w http.ResponseWriter, r *http.Request) error {
 	})
 }
 
-// grant reads the request and hands it to the use case of its grant type.
+// grant decodes the request and hands it to the use case.
 func (s *Server) grant(w http.ResponseWriter, r *http.Request) (token.Tokens, error) {
 	f, err := form.Read(w, r)
-	if err != nil {
-		return token.Tokens{}, err
-	}
-	kind, err := f.Required("grant_type")
 	if err != nil {
 		return token.Tokens{}, err
 	}
@@ -47,35 +43,10 @@ func (s *Server) grant(w http.ResponseWriter, r *http.Request) (token.Tokens, er
 	if err != nil {
 		return token.Tokens{}, err
 	}
-	switch kind {
-	case "authorization_code":
-		return s.redeem(r, f, client)
-	case "refresh_token":
-		refresh, err := f.Required("refresh_token")
-		if err != nil {
-			return token.Tokens{}, err
-		}
-		return s.Tokens.Refresh(r.Context(), token.RefreshRequest{
-			Client: client, Token: latchkey.Secret(refresh), Scope: f["scope"], From: s.origin(r),
-		})
-	case "client_credentials":
-		return s.Tokens.Server(r.Context(), client)
-	}
-	return token.Tokens{}, &latchkey.Error{Code: latchkey.UnsupportedGrant, Field: "grant_type"}
-}
-
-func (s *Server) redeem(r *http.Request, f form.Form, client token.Credentials) (token.Tokens, error) {
-	code, err := f.Required("code")
-	if err != nil {
-		return token.Tokens{}, err
-	}
-	redirect, err := f.Required("redirect_uri")
-	if err != nil {
-		return token.Tokens{}, err
-	}
-	return s.Tokens.Redeem(r.Context(), token.RedeemRequest{
-		Client: client, Code: latchkey.Secret(code), Redirect: redirect,
-		Verifier: latchkey.Secret(f["code_verifier"]), From: s.origin(r),
+	return s.Tokens.Grant(r.Context(), token.GrantRequest{
+		Type: f["grant_type"], Client: client, Code: latchkey.Secret(f["code"]), Redirect: f["redirect_uri"],
+		Verifier: latchkey.Secret(f["code_verifier"]), Refresh: latchkey.Secret(f["refresh_token"]), Scope: f["scope"],
+		From: s.origin(r),
 	})
 }
 

@@ -1,7 +1,8 @@
 // Package token is the use case of tokens that clients ask for: authorization codes and refresh tokens turned into
 // access tokens, what becomes of tokens, and the public keys to verify them all with. Called by httpapi and oidc.
 //
-//	POST …/token         authorization_code    Redeem        code unspent → spent, grant made
+//	POST …/token                               Grant         one of the three:
+//	                     authorization_code    Redeem        code unspent → spent, grant made
 //	                     refresh_token         Refresh       generation n → n+1
 //	                     client_credentials    Server
 //	POST …/revoke                              Revoke        grant good → revoked

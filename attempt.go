@@ -14,6 +14,10 @@ type Attempt struct {
 	From     Origin
 	NewUser  UserID // the user's id if this login is the address's first
 	NewCode  CodeID // of the authorization code to give on OAuth 2.0
+	// Of a browser that is to stay signed in: NewSession names the session that a login makes, by Policy, and OldSession the
+	// one that it had, which ends then, so that nobody's earlier session is gone on with (session fixation, ASVS 7.2.4).
+	NewSession, OldSession SessionID
+	Policy                 SessionPolicy
 }
 
 // An Outcome is everything that an Attempt leads to. The store writes it in one commit; what equals the loaded value
@@ -25,6 +29,8 @@ type Outcome struct {
 	Guesses   Guesses           // zero: forget them
 	User      User              // after a login
 	Code      AuthorizationCode // after a login on OAuth 2.0
+	Session   Session           // after a login in a browser
+	End       SessionID         // the session that ends with it; zero: none
 	Event     Event
 }
 
@@ -61,7 +67,12 @@ func (a Attempt) Judge(c Challenge, g Guesses, u User, now time.Time) Outcome {
 	}
 	out.User = u.LogIn(c.Ask.WithLogout, now)
 	if c.Protocol == OAuth2 {
-		out.Code = NewAuthorizationCode(a.NewCode, judged, out.User, now)
+		out.Code = newCode(a.NewCode, judged.Project, judged.Ask, out.User, judged.To.Channel(), now)
+		out.Code.Session = a.NewSession
+	}
+	if !a.NewSession.IsZero() {
+		out.Session = NewSession(a.NewSession, a.Policy, out.User, a.To, a.From, now)
+		out.End = a.OldSession
 	}
 	out.Event.Kind = LoginCompleted
 	return out

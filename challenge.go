@@ -20,7 +20,8 @@ type Protocol string
 // The protocols.
 const (
 	JWT    Protocol = "jwt"    // /login/…: ends with ?token=
-	OAuth2 Protocol = "oauth2" // /oauth2/login/…: ends with ?code=
+	OAuth2 Protocol = "oauth2" // /oauth2/login/… and the hosted login: ends with ?code=
+	Hosted Protocol = "hosted" // a page of ours: ends with a Session and nothing else
 )
 
 // A State is where a Challenge stands. Expiry is not a state: it follows from the clock.

@@ -128,6 +128,12 @@ type Profile struct {
 	EmailVerified bool   `json:"email_verified,omitempty"`
 	Phone         string `json:"phone_number,omitempty"`
 	PhoneVerified bool   `json:"phone_number_verified,omitempty"`
+	Name          string `json:"name,omitempty"`
+	GivenName     string `json:"given_name,omitempty"`
+	FamilyName    string `json:"family_name,omitempty"`
+	Nickname      string `json:"nickname,omitempty"`
+	Birthdate     string `json:"birthdate,omitempty"` // yyyy-MM-dd
+	Gender        string `json:"gender,omitempty"`    // female, male or other
 }
 
 // UserProfile is u as far as the scope asks (OIDC Core §5.4). A phone that nobody proved is not in it.
@@ -139,7 +145,25 @@ func UserProfile(u User, scope string) Profile {
 	if HasScope(scope, "phone") && !u.Phone.IsZero() {
 		out.Phone, out.PhoneVerified = u.Phone.Value(), true
 	}
+	if HasScope(scope, "profile") {
+		p := u.Person
+		out.Name, out.GivenName, out.FamilyName, out.Nickname = p.FullName(), p.FirstName, p.LastName, p.Nickname
+		out.Birthdate, out.Gender = p.Birthday, standardGender(p.Gender)
+	}
 	return out
+}
+
+// standardGender is g in the words of OIDC Core §5.1.
+func standardGender(g Gender) string {
+	switch g {
+	case Female:
+		return "female"
+	case Male:
+		return "male"
+	case OtherGender:
+		return "other"
+	}
+	return "" // unsaid, or not to be said
 }
 
 // ServerToken is what client_credentials gives: the client itself, no user (RFC 6749 §4.4).

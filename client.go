@@ -27,6 +27,9 @@ type Client struct {
 	SecretHash   Hash       `json:"-"` // zero for public clients
 	RedirectURIs []string   `json:"redirect_uris"`
 	PKCERequired bool       `json:"pkce_required"` // refuse a start without code_challenge
+	LogoutURIs   []string   `json:"logout_uris"`   // where a logout may lead (OIDC RP-Initiated Logout §3.1)
+	PublicKeys   string     `json:"public_keys"`   // a JWK set, of a client that signs its own assertions (RFC 7523); empty: none
+	DeviceLogin  bool       `json:"device_login"`  // may sign in devices without a keyboard (RFC 8628)
 }
 
 // Validate checks every setting and gives the first mistake as an Invalid that names it.
@@ -40,8 +43,14 @@ func (c Client) Validate() error {
 		return BadField("name", "the name has 1 to 100 bytes, on one line")
 	case c.Kind != PublicClient && c.Kind != ConfidentialClient && c.Kind != ServerClient:
 		return BadField("kind", "the kind is public, confidential or server")
-	case (c.Kind == PublicClient) != c.SecretHash.IsZero():
-		return BadField("kind", "a public client has no secret, every other has one")
+	case c.Kind == PublicClient && (!c.SecretHash.IsZero() || c.PublicKeys != ""):
+		return BadField("kind", "a public client has no secret and no keys")
+	case c.Kind != PublicClient && c.SecretHash.IsZero() && c.PublicKeys == "":
+		return BadField("kind", "a client that is not public has a secret or public keys")
+	case len(c.PublicKeys) > maxPublicKeys:
+		return BadField("public_keys", "the key set has 16,000 bytes at the most")
+	case c.Kind == ServerClient && (c.DeviceLogin || len(c.LogoutURIs) > 0):
+		return BadField("kind", "a server client signs no people in or out")
 	case c.Kind == ServerClient && len(c.RedirectURIs) > 0:
 		return BadField("redirect_uris", "a server client has none")
 	}
@@ -50,8 +59,16 @@ func (c Client) Validate() error {
 			return err
 		}
 	}
+	for _, u := range c.LogoutURIs {
+		if err := ValidateRedirect("logout_uris", u); err != nil {
+			return err
+		}
+	}
 	return nil
 }
+
+// maxPublicKeys is the largest key set of a client, in bytes.
+const maxPublicKeys = 16_000
 
 // Authenticate checks a presented secret: a public client has none to present, every other must (RFC 6749 §3.2.1).
 // Errors: UnknownClient.
@@ -62,7 +79,7 @@ func (c Client) Authenticate(secret Secret) error {
 		}
 		return nil
 	}
-	if !HashSecret(secret).Equal(c.SecretHash) {
+	if c.SecretHash.IsZero() || !HashSecret(secret).Equal(c.SecretHash) {
 		return UnknownClient
 	}
 	return nil

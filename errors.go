@@ -47,6 +47,12 @@ const (
 	UnsupportedMedia  Code = "unsupported content type"                //
 	Conflict          Code = "already exists"                          // an administrator's id or name is taken
 	Undeliverable     Code = "undeliverable"                           // a provider refused for good: do not retry
+	LoginRequired     Code = "login required"                          // OIDC Core login_required: no session, or an old one
+
+	AuthorizationPending Code = "authorization pending" // RFC 8628 authorization_pending: the person has not answered
+	SlowDown             Code = "slow down"             // RFC 8628 slow_down: a poll came too early
+	AccessDenied         Code = "access denied"         // RFC 6749 access_denied: the person said no
+	ExpiredToken         Code = "expired token"         // RFC 8628 expired_token: the person did not answer in time
 )
 
 // Codes lists every Code, for the tests that hold the wire tables total.
@@ -56,7 +62,7 @@ func Codes() []Code {
 		CallbackUnknown, ShortState, UnknownClient, BadGrant, UnsupportedGrant, InvalidScope, NarrowScope,
 		UnsupportedToken, WrongCode, TriesExhausted, RateLimited, ChallengeRequired, Banned, BadBearer, BadUserToken, UserNotFound,
 		ProjectNotFound, NotFound, DeadlineExceeded, MethodNotAllowed, TooLarge, UnsupportedMedia, Conflict,
-		Undeliverable,
+		Undeliverable, LoginRequired, AuthorizationPending, SlowDown, AccessDenied, ExpiredToken,
 	}
 }
 

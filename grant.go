@@ -29,7 +29,9 @@ type AuthorizationCode struct {
 	Payload       string
 	Nonce         string
 	CodeChallenge string    // PKCE S256; empty without PKCE
-	Issued        time.Time // UTC: the auth_time
+	Session       SessionID // of the browser; zero where there was none
+	AuthTime      time.Time // UTC: when the user proved the address
+	Issued        time.Time // UTC
 	Expires       time.Time // UTC; at this instant it is already dead
 	Grant         GrantID   // what it was redeemed for; zero while unspent
 }
@@ -41,12 +43,11 @@ const (
 	CodeMemory = 10 * time.Minute
 )
 
-// NewAuthorizationCode is the code for a login that just completed c.
-func NewAuthorizationCode(id CodeID, c Challenge, u User, now time.Time) AuthorizationCode {
+// newCode is the code for what a client asked for, u having just signed in by ch.
+func newCode(id CodeID, p ProjectID, a Ask, u User, ch Channel, now time.Time) AuthorizationCode {
 	return AuthorizationCode{
-		ID: id, Project: c.Project, Client: c.Ask.Client, User: u.ID, Epoch: u.Epoch, Channel: c.To.Channel(),
-		Redirect: c.Ask.Redirect, Scope: c.Ask.Scope, Payload: c.Ask.Payload, Nonce: c.Ask.Nonce,
-		CodeChallenge: c.Ask.CodeChallenge, Issued: now, Expires: now.Add(CodeLife),
+		ID: id, Project: p, Client: a.Client, User: u.ID, Epoch: u.Epoch, Channel: ch, Redirect: a.Redirect, Scope: a.Scope,
+		Payload: a.Payload, Nonce: a.Nonce, CodeChallenge: a.CodeChallenge, AuthTime: now, Issued: now, Expires: now.Add(CodeLife),
 	}
 }
 
@@ -101,7 +102,7 @@ func (r Redemption) Judge(c AuthorizationCode, u User, now time.Time) Redeemed {
 	out.Code.Grant = r.NewGrant
 	out.Grant = Grant{
 		ID: r.NewGrant, Project: c.Project, Client: c.Client, User: c.User, Epoch: c.Epoch, Channel: c.Channel,
-		Scope: c.Scope, Payload: c.Payload, AuthTime: c.Issued, Created: now, Rotated: now, Expires: now.Add(r.Life),
+		Scope: c.Scope, Payload: c.Payload, Session: c.Session, AuthTime: c.AuthTime, Created: now, Rotated: now, Expires: now.Add(r.Life),
 	}
 	if !out.Grant.Offline() {
 		out.Grant.Expires = now.Add(r.Access)
@@ -143,6 +144,7 @@ type Grant struct {
 	Channel    Channel // that the user signed in by
 	Scope      string
 	Payload    string
+	Session    SessionID // of the browser that it came of; zero where there was none
 	Generation uint32    // of the newest refresh token, from 0
 	AuthTime   time.Time // UTC: when the user proved the address
 	Created    time.Time // UTC
@@ -215,11 +217,12 @@ func (r Rotation) Judge(g Grant, u User, now time.Time) Rotated {
 	return out
 }
 
-// A Revocation is a client's wish that a grant ends (RFC 7009).
+// A Revocation is the wish that a grant ends: of its client (RFC 7009), or of its user, who names no client.
 type Revocation struct {
 	ID      GrantID
 	Project ProjectID
-	Client  ClientID
+	Client  ClientID // whose it must be; zero: the user's wish
+	User    UserID   // whose it must be; zero: the client's wish
 	From    Origin
 }
 
@@ -230,16 +233,20 @@ type Revoked struct {
 	Event Event
 }
 
-// Judge is the rule of revoking: g is the grant that r.ID names, or zero. A grant of another client stays, and the one
-// who asks does not learn that it is there (RFC 7009 §2.1). A grant that is revoked stays so.
+// Judge is the rule of revoking: g is the grant that r.ID names, or zero. A grant of another client, or of another user,
+// stays, and the one who asks does not learn that it is there (RFC 7009 §2.1). A grant that is revoked stays so.
 func (r Revocation) Judge(g Grant, now time.Time) Revoked {
-	if g.ID.IsZero() || g.Client != r.Client || g.Project != r.Project || !g.Revoked.IsZero() {
+	asks, why := g.Client == r.Client, "the client asked"
+	if r.Client == 0 {
+		asks, why = g.User == r.User, "the person asked"
+	}
+	if g.ID.IsZero() || !asks || g.Project != r.Project || !g.Revoked.IsZero() {
 		return Revoked{Grant: g}
 	}
 	g.Revoked = now
 	return Revoked{Done: true, Grant: g, Event: Event{
 		At: now, Kind: GrantRevoked, Project: g.Project, Client: g.Client, User: g.User, Grant: g.ID, From: r.From,
-		Detail: "the client asked",
+		Detail: why,
 	}}
 }
 

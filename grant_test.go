@@ -20,7 +20,12 @@ const (
 )
 
 func code() latchkey.AuthorizationCode {
-	return latchkey.NewAuthorizationCode(codeID(5), in(latchkey.Spent), annUser(), noon)
+	c, u := in(latchkey.Spent), annUser()
+	return latchkey.AuthorizationCode{
+		ID: codeID(5), Project: c.Project, Client: c.Ask.Client, User: u.ID, Epoch: u.Epoch, Channel: c.To.Channel(),
+		Redirect: c.Ask.Redirect, Scope: c.Ask.Scope, Payload: c.Ask.Payload, Nonce: c.Ask.Nonce,
+		CodeChallenge: c.Ask.CodeChallenge, AuthTime: noon, Issued: noon, Expires: noon.Add(latchkey.CodeLife),
+	}
 }
 
 func redemption() latchkey.Redemption {

@@ -16,13 +16,15 @@ import (
 type Store interface {
 	SettingsStore
 	LoginStore
+	SessionStore
 	UserStore
 	OutboxStore
 
 	// Ping reports whether the store can serve: it reads, and could write.
 	Ping(ctx context.Context) error
 	// Sweep removes, at most limit rows of each kind, what nobody can use any more: challenges dead for
-	// ChallengeMemory, codes dead for CodeMemory, grants past Expires, messages past Dies, events older than keepEvents.
+	// ChallengeMemory, codes dead for CodeMemory, grants, sessions and device logins past Expires, what Once remembers past
+	// its time, messages past Dies, events older than keepEvents.
 	// It gives how many rows went; call again while that is not 0.
 	Sweep(ctx context.Context, keepEvents time.Duration, limit int, now time.Time) (int, error)
 	// Close finishes what is queued and closes. Verbs afterwards are Unavailable.
@@ -54,7 +56,7 @@ type SettingsStore interface {
 	CreateClient(ctx context.Context, c Client, e Event) (Client, error)
 	// UpdateClient replaces a client's settings, its project excepted. Errors: UnknownClient.
 	UpdateClient(ctx context.Context, c Client, e Event) error
-	// DeleteClient removes a client with its codes and grants. Errors: UnknownClient.
+	// DeleteClient removes a client with its codes, grants and device logins. Errors: UnknownClient.
 	DeleteClient(ctx context.Context, id ClientID, e Event) error
 
 	// Keys gives all keys of a project, oldest first; none for an unknown project.
@@ -84,8 +86,8 @@ type LoginStore interface {
 	DenyChallenge(ctx context.Context, h Hash, why string, from Origin, now time.Time) (Challenge, error)
 	// CompleteChallenge applies Attempt.Judge. A wrong answer is counted on the challenge and on its address; a right
 	// one spends the challenge, ensures the user, forgets the guesses and stores the authorization code, all in the
-	// same commit. Of concurrent right answers exactly one succeeds. Every attempt stores its event, so that the time
-	// it takes tells nothing.
+	// same commit, and the session of the browser, whose earlier one ends as EndSession would have it. Of concurrent right
+	// answers exactly one succeeds. Every attempt stores its event, so that the time it takes tells nothing.
 	CompleteChallenge(ctx context.Context, a Attempt, now time.Time) (Outcome, error)
 	// RedeemCode applies Redemption.Judge. Of concurrent redemptions of one code the first gives a grant and the
 	// second revokes it.
@@ -94,6 +96,33 @@ type LoginStore interface {
 	RotateGrant(ctx context.Context, r Rotation, now time.Time) (Rotated, error)
 	// RevokeGrant applies Revocation.Judge. What it leaves as it is makes no event.
 	RevokeGrant(ctx context.Context, r Revocation, now time.Time) (Revoked, error)
+}
+
+// SessionStore keeps who is signed in where: browsers, and devices that wait for their person.
+type SessionStore interface {
+	// Session gives a session and its user, in one read; both are zero if there is no such session. A session whose user is
+	// gone comes with a zero user.
+	Session(ctx context.Context, id SessionID) (Session, User, error)
+	// Sessions gives the sessions of a user that end after now, newest first.
+	Sessions(ctx context.Context, id UserID, now time.Time) ([]Session, error)
+	// UseSession applies SessionUse.Judge and stores the code. It writes nothing when the verdict is a refusal.
+	UseSession(ctx context.Context, x SessionUse, now time.Time) (SessionUsed, error)
+	// EndSession applies Ending.Judge: the session is gone after the commit, and the grants that end with it are dead. What
+	// is not there makes no event.
+	EndSession(ctx context.Context, x Ending, now time.Time) (Ended, error)
+
+	// StartDeviceLogin stores a device that waits. Errors: Conflict when another one has the same user code.
+	StartDeviceLogin(ctx context.Context, d DeviceLogin, e Event) error
+	// DeviceLogin gives the device that a user code finds. Errors: NotFound.
+	DeviceLogin(ctx context.Context, userCode Hash) (DeviceLogin, error)
+	// PressDeviceLogin applies DevicePress.Judge. Of concurrent presses one counts. A refusal writes nothing.
+	PressDeviceLogin(ctx context.Context, x DevicePress, now time.Time) (DevicePressed, error)
+	// PollDeviceLogin applies DevicePoll.Judge: of concurrent polls of an approved device one gives a grant.
+	PollDeviceLogin(ctx context.Context, x DevicePoll, now time.Time) (DevicePolled, error)
+
+	// Once reports whether h is seen for the first time, and remembers it until then: of concurrent calls with one hash
+	// exactly one is the first. For what may be used once and was not made here, such as the jti of a client's assertion.
+	Once(ctx context.Context, h Hash, until, now time.Time) (first bool, err error)
 }
 
 // UserStore keeps the people.
@@ -108,13 +137,17 @@ type UserStore interface {
 	Users(ctx context.Context, p ProjectID, address Address, after UserID, limit int) ([]User, error)
 	// SetContactPhone stores or, for the zero Address, removes the phone that a user typed. Errors: UserNotFound.
 	SetContactPhone(ctx context.Context, id UserID, phone Address, e Event) error
-	// EndSessions applies User.LogOut: every token and grant of the user is dead after the commit. Errors:
+	// Grants gives the grants of a user that are not revoked and end after now, newest first.
+	Grants(ctx context.Context, id UserID, now time.Time) ([]Grant, error)
+	// DescribeUser applies User.Describe and gives the user after it. Errors: those of Describe; UserNotFound.
+	DescribeUser(ctx context.Context, id UserID, c PersonChange, e Event) (User, error)
+	// EndSessions applies User.LogOut: every token, grant and session of the user is dead after the commit. Errors:
 	// UserNotFound.
 	EndSessions(ctx context.Context, id UserID, e Event) error
 	// SetBan stores a ban and applies User.LogOut, or, for the zero Ban, lifts the ban. Errors: UserNotFound.
 	SetBan(ctx context.Context, id UserID, b Ban, e Event) error
-	// DeleteUser removes a user, their addresses, codes, grants and the guesses at their addresses. Their next login
-	// makes a new user. Errors: UserNotFound.
+	// DeleteUser removes a user, their addresses, codes, grants, sessions and the guesses at their addresses. Their next
+	// login makes a new user. Errors: UserNotFound.
 	DeleteUser(ctx context.Context, id UserID, e Event) error
 	// Events gives at most limit events of a project, newest first; of every project, in the order of storing, for the
 	// zero id.

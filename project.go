@@ -49,10 +49,12 @@ type Project struct {
 	AccessLife     time.Duration `json:"access_life"`     // of an access token on OAuth 2.0, and of a server token
 	RefreshLife    time.Duration `json:"refresh_life"`    // of a refresh-token family, from the login, however often rotated
 	Codes          CodePolicy    `json:"codes"`
+	Sessions       SessionPolicy `json:"sessions"`      // how long a browser stays signed in
 	Approval       Approval      `json:"link_approval"` // how the link in a message is approved
 	Logo           string        `json:"logo"`          // an https picture for pages and messages; empty: none
 	Color          string        `json:"color"`         // of buttons, as #rrggbb; empty: ours
-	Created        time.Time     `json:"created"`       // UTC
+	Look           Look          `json:"look"`
+	Created        time.Time     `json:"created"` // UTC
 }
 
 // A CodePolicy says what one-time codes look like and how long they live.
@@ -61,6 +63,31 @@ type CodePolicy struct {
 	Life   time.Duration `json:"life"`   // at most 600 s
 	Tries  int           `json:"tries"`  // wrong answers that one challenge takes, 1–10
 }
+
+// A Look is how the hosted pages of a project differ from ours, besides its logo and colour. The zero value is ours.
+type Look struct {
+	Theme     Theme                `json:"theme"`      // light, dark, or, empty, as the person's device has it
+	DarkColor string               `json:"dark_color"` // of buttons on the dark pages, as #rrggbb; empty: as on the light ones
+	Terms     string               `json:"terms"`      // https page of the terms of use; empty: none
+	Privacy   string               `json:"privacy"`    // https page of the privacy notice; empty: none
+	Texts     map[string]LookTexts `json:"texts"`      // by locale, such as de or zh_CN; "" is for every other
+}
+
+// LookTexts are a project's own words on the first page of the login; an empty one is ours.
+type LookTexts struct {
+	Title string `json:"title"`
+	Intro string `json:"intro"`
+}
+
+// A Theme is whether pages are light or dark.
+type Theme string
+
+// The themes.
+const (
+	AnyTheme   Theme = ""
+	LightTheme Theme = "light"
+	DarkTheme  Theme = "dark"
+)
 
 // An Approval says what the person who opens a link must do to let the waiting device in.
 type Approval string
@@ -86,6 +113,7 @@ func NewProject(id ProjectID, name string, now time.Time) Project {
 		ID: id, Name: name, Channels: []Channel{Email, Phone}, Algorithm: RS256,
 		TokenLife: 24 * time.Hour, AccessLife: time.Hour, RefreshLife: 90 * 24 * time.Hour,
 		Codes:    CodePolicy{Digits: 6, Life: 180 * time.Second, Tries: 5},
+		Sessions: SessionPolicy{Idle: 7 * 24 * time.Hour, Life: 30 * 24 * time.Hour},
 		Approval: ByButton, Created: now.UTC(),
 	}
 }
@@ -113,6 +141,8 @@ func (p Project) Validate() error {
 		return BadField("access_life", "an access token lives a minute to 24 hours")
 	case p.RefreshLife < p.AccessLife || p.RefreshLife > 400*24*time.Hour:
 		return BadField("refresh_life", "a refresh-token family lives longer than an access token, and 400 days at most")
+	case p.Sessions.Idle < time.Minute || p.Sessions.Life < p.Sessions.Idle || p.Sessions.Life > 400*24*time.Hour:
+		return BadField("sessions", "a browser session lives a minute without use or longer, and 400 days in all at most")
 	}
 	if err := p.validateLook(); err != nil {
 		return err
@@ -148,6 +178,31 @@ func (p Project) validateLook() error {
 		return BadField("logo", "the logo is the https URL of a picture")
 	case p.Color != "" && !validColor(p.Color):
 		return BadField("color", "a colour is #rrggbb")
+	}
+	return p.Look.validate()
+}
+
+func (l Look) validate() error {
+	switch {
+	case l.Theme != AnyTheme && l.Theme != LightTheme && l.Theme != DarkTheme:
+		return BadField("look.theme", "a theme is light or dark, or empty for the device's own")
+	case l.DarkColor != "" && !validColor(l.DarkColor):
+		return BadField("look.dark_color", "a colour is #rrggbb")
+	case len(l.Texts) > 40:
+		return BadField("look.texts", "texts in 40 languages at the most")
+	}
+	for field, page := range map[string]string{"look.terms": l.Terms, "look.privacy": l.Privacy} {
+		if page != "" && (ValidateRedirect(field, page) != nil || !strings.HasPrefix(page, "https://")) {
+			return BadField(field, "the page is at an https URL")
+		}
+	}
+	for locale, t := range l.Texts {
+		if len(locale) > 35 || !printable(locale) {
+			return BadField("look.texts", "a locale is a tag such as de or zh_CN")
+		}
+		if len(t.Title) > 200 || len(t.Intro) > 500 || !printable(t.Title) || !printable(t.Intro) {
+			return BadField("look.texts", "a title has 200 bytes and an intro 500 at the most, on one line")
+		}
 	}
 	return nil
 }

@@ -64,9 +64,9 @@ type Secrets struct{ list []derived }
 
 // derived holds one key per purpose, so that no two purposes ever share one.
 type derived struct {
-	id                                SecretID
-	code, link, match, authz, refresh []byte // HMAC-SHA-256 keys, 32 bytes each
-	seal                              cipher.AEAD
+	id                                                           SecretID
+	code, link, match, authz, refresh, session, device, userCode []byte // HMAC-SHA-256 keys, 32 bytes each
+	seal                                                         cipher.AEAD
 }
 
 // NewSecrets derives everything from the master secrets, newest first. It refuses an empty list, a secret under
@@ -170,6 +170,38 @@ func (s Secrets) ParseRefreshToken(token Secret) (GrantID, uint32, bool) {
 	return GrantID{h}, generation, ok
 }
 
+// SessionToken derives what the cookie of a session holds, 64 characters of base64url.
+func (s Secrets) SessionToken(id SessionID) (Secret, bool) { return s.print(id.Handle, 0, sessionKey) }
+
+// ParseSessionToken gives the session that a presented cookie names, if the MAC is right.
+func (s Secrets) ParseSessionToken(token Secret) (SessionID, bool) {
+	h, generation, ok := s.parse(token, sessionKey)
+	return SessionID{h}, ok && generation == 0
+}
+
+// DeviceCode derives what a device polls with (RFC 8628 §3.2), 64 characters of base64url.
+func (s Secrets) DeviceCode(id DeviceLoginID) (Secret, bool) { return s.print(id.Handle, 0, deviceKey) }
+
+// ParseDeviceCode gives the login that a presented device code names, if the MAC is right.
+func (s Secrets) ParseDeviceCode(code Secret) (DeviceLoginID, bool) {
+	h, generation, ok := s.parse(code, deviceKey)
+	return DeviceLoginID{h}, ok && generation == 0
+}
+
+// UserCodeHashes gives what a canonical user code is stored as, under each master secret, the current one first: an HMAC,
+// because its 34 bits could be found out from a plain hash. A device login that began under an older secret is found by
+// that one's.
+func (s Secrets) UserCodeHashes(p ProjectID, code Secret) []Hash {
+	out := make([]Hash, 0, len(s.list))
+	for _, d := range s.list {
+		mac := hmac.New(sha256.New, d.userCode)
+		mac.Write(p.UUID[:])
+		mac.Write([]byte(code))
+		out = append(out, Hash(mac.Sum(nil)))
+	}
+	return out
+}
+
 // Seal encrypts plain with AES-256-GCM under the current master secret. context is bound but not stored: the same
 // must be given to Open. nonce must be random and used once.
 func (s Secrets) Seal(plain, context []byte, nonce [12]byte) []byte {
@@ -212,7 +244,8 @@ func derive(master []byte) (derived, error) {
 	}
 	return derived{
 		id: SecretID(key("fingerprint", 2)), code: key("code", 32), link: key("link", 32), match: key("match", 32),
-		authz: key("authorization code", 32), refresh: key("refresh token", 32), seal: aead,
+		authz: key("authorization code", 32), refresh: key("refresh token", 32),
+		session: key("session", 32), device: key("device code", 32), userCode: key("user code", 32), seal: aead,
 	}, nil
 }
 
@@ -230,6 +263,8 @@ type purpose func(derived) []byte
 
 func authzKey(d derived) []byte   { return d.authz }
 func refreshKey(d derived) []byte { return d.refresh }
+func sessionKey(d derived) []byte { return d.session }
+func deviceKey(d derived) []byte  { return d.device }
 
 // A printed token is 24 bytes of handle, 4 of generation, 20 of MAC: 48 bytes, 64 characters, [A-Za-z0-9_-]
 // (contract.md §3: SDKs cut values at anything else).

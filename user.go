@@ -18,9 +18,10 @@ func ParseUserID(s string) (UserID, error) {
 type User struct {
 	ID           UserID
 	Project      ProjectID
-	Email        Address   // a proven email; zero without one
-	Phone        Address   // a proven phone; zero without one
-	ContactPhone Address   // a phone that the user typed and nobody proved; it never signs anyone in
+	Email        Address // a proven email; zero without one
+	Phone        Address // a proven phone; zero without one
+	ContactPhone Address // a phone that the user typed and nobody proved; it never signs anyone in
+	Person       Person
 	Registered   time.Time // UTC
 	LastLogin    time.Time // UTC
 	Ban          Ban

@@ -27,56 +27,56 @@ type Service struct {
 	Now       func() time.Time
 }
 
-// A Session is what a good user token stands for.
-type Session struct {
+// A Caller is who is behind a good user token.
+type Caller struct {
 	User   latchkey.User
 	Claims latchkey.Claims
 	From   latchkey.Origin
 }
 
-// Authenticate gives the session behind a user token: signed by its project, for this server, not expired, its user
+// Authenticate gives the caller behind a user token: signed by its project, for this server, not expired, its user
 // neither gone, banned nor logged out, its grant not revoked (contract.md §5; ASVS 9.1, 9.2).
 // Errors: BadBearer for anything less.
-func (s *Service) Authenticate(ctx context.Context, token latchkey.Secret, from latchkey.Origin) (Session, error) {
+func (s *Service) Authenticate(ctx context.Context, token latchkey.Secret, from latchkey.Origin) (Caller, error) {
 	project, ok := claimedProject(token)
 	if !ok {
-		return Session{}, latchkey.BadBearer
+		return Caller{}, latchkey.BadBearer
 	}
 	keys, err := s.Store.Keys(ctx, project)
 	if err != nil {
-		return Session{}, err
+		return Caller{}, err
 	}
 	claims, err := s.Signer.Verify(ctx, keys, token)
 	if err != nil {
-		return Session{}, &latchkey.Error{Code: latchkey.BadBearer, Err: err}
+		return Caller{}, &latchkey.Error{Code: latchkey.BadBearer, Err: err}
 	}
 	now := s.Now().UTC()
 	if !claims.OfUser(latchkey.Issuer(s.PublicURL, project), project, now) {
-		return Session{}, latchkey.BadBearer
+		return Caller{}, latchkey.BadBearer
 	}
 	user, err := latchkey.ParseUserID(claims.Subject)
 	if err != nil {
-		return Session{}, latchkey.BadBearer
+		return Caller{}, latchkey.BadBearer
 	}
 	grant, _ := latchkey.ParseHandle(claims.Grant) // zero for a JWT login's token, which has none
 	u, g, err := s.Store.Standing(ctx, user, latchkey.GrantID{Handle: grant})
 	if err != nil {
-		return Session{}, err
+		return Caller{}, err
 	}
 	if u.Project != project || !claims.Alive(u, g, now) {
-		return Session{}, latchkey.BadBearer
+		return Caller{}, latchkey.BadBearer
 	}
-	return Session{User: u, Claims: claims, From: from}, nil
+	return Caller{User: u, Claims: claims, From: from}, nil
 }
 
 // SetPhone stores a phone that the user typed. Nobody proved it, so it signs nobody in.
-func (s *Service) SetPhone(ctx context.Context, in Session, phone latchkey.Address) error {
+func (s *Service) SetPhone(ctx context.Context, in Caller, phone latchkey.Address) error {
 	return s.Store.SetContactPhone(ctx, in.User.ID, phone, s.event(in, latchkey.UserPhoneChanged, phone))
 }
 
 // RemovePhone removes the phone that the user typed, if it is this one. The phone that signs the user in stays.
 // Errors: NotFound.
-func (s *Service) RemovePhone(ctx context.Context, in Session, phone latchkey.Address) error {
+func (s *Service) RemovePhone(ctx context.Context, in Caller, phone latchkey.Address) error {
 	if in.User.ContactPhone != phone {
 		return latchkey.NotFound
 	}
@@ -106,7 +106,7 @@ const (
 
 // LogOut ends the user's sessions in the given scope; empty is LogOutAll.
 // Errors: Invalid.
-func (s *Service) LogOut(ctx context.Context, in Session, scope string) error {
+func (s *Service) LogOut(ctx context.Context, in Caller, scope string) error {
 	switch scope {
 	case "", LogOutAll:
 		return s.Store.EndSessions(ctx, in.User.ID, s.event(in, latchkey.UserLoggedOut, latchkey.Address{}))
@@ -116,7 +116,7 @@ func (s *Service) LogOut(ctx context.Context, in Session, scope string) error {
 	return latchkey.BadField("sessions", "sessions is sso or all")
 }
 
-func (s *Service) event(in Session, kind latchkey.Kind, about latchkey.Address) latchkey.Event {
+func (s *Service) event(in Caller, kind latchkey.Kind, about latchkey.Address) latchkey.Event {
 	return latchkey.Event{
 		At: s.Now().UTC(), Kind: kind, Project: in.User.Project, User: in.User.ID, Address: about.String(), From: in.From,
 	}

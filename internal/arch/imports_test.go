@@ -24,6 +24,7 @@ var table = map[string]room{
 	"internal/token":   {house: []string{"", "internal/jose"}},
 	"internal/account": {house: []string{""}},
 	"internal/admin":   {house: []string{""}},
+	"internal/session": {house: []string{""}},
 
 	// Rooms that only compute.
 	"internal/address":   {house: []string{""}, outside: []string{"github.com/nyaruka/phonenumbers", "golang.org/x/net"}},

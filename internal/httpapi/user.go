@@ -11,8 +11,8 @@ import (
 	"github.com/latchkey-dev/latchkey/internal/form"
 )
 
-// session gives the person whose bearer token came with r. Errors: BadBearer.
-func (s *Server) session(r *http.Request) (account.Session, error) {
+// caller gives the person whose bearer token came with r. Errors: BadBearer.
+func (s *Server) caller(r *http.Request) (account.Caller, error) {
 	return s.Accounts.Authenticate(r.Context(), form.Bearer(r), s.origin(r))
 }
 
@@ -53,7 +53,7 @@ type ban struct {
 
 // me is GET /users/me.
 func (s *Server) me(w http.ResponseWriter, r *http.Request) error {
-	in, err := s.session(r)
+	in, err := s.caller(r)
 	if err != nil {
 		return err
 	}
@@ -100,7 +100,7 @@ type currentEmail struct {
 
 // myEmail is GET /users/me/email.
 func (s *Server) myEmail(w http.ResponseWriter, r *http.Request) error {
-	in, err := s.session(r)
+	in, err := s.caller(r)
 	if err != nil {
 		return err
 	}
@@ -114,7 +114,7 @@ type currentPhone struct {
 
 // myPhone is GET /users/me/phone. SDKs read either member.
 func (s *Server) myPhone(w http.ResponseWriter, r *http.Request) error {
-	in, err := s.session(r)
+	in, err := s.caller(r)
 	if err != nil {
 		return err
 	}
@@ -128,7 +128,7 @@ type phoneBody struct {
 
 // setMyPhone is POST /users/me/phone.
 func (s *Server) setMyPhone(w http.ResponseWriter, r *http.Request) error {
-	in, err := s.session(r)
+	in, err := s.caller(r)
 	if err != nil {
 		return err
 	}
@@ -148,7 +148,7 @@ func (s *Server) setMyPhone(w http.ResponseWriter, r *http.Request) error {
 
 // removeMyPhone is DELETE /users/me/phone/{phone}.
 func (s *Server) removeMyPhone(w http.ResponseWriter, r *http.Request) error {
-	in, err := s.session(r)
+	in, err := s.caller(r)
 	if err != nil {
 		return err
 	}
@@ -164,7 +164,7 @@ func (s *Server) removeMyPhone(w http.ResponseWriter, r *http.Request) error {
 
 // ask is GET /users/me/ask: which fields the user must still fill in. There are none.
 func (s *Server) ask(w http.ResponseWriter, r *http.Request) error {
-	if _, err := s.session(r); err != nil {
+	if _, err := s.caller(r); err != nil {
 		return err
 	}
 	return encode(w, http.StatusOK, []string{})
@@ -172,7 +172,7 @@ func (s *Server) ask(w http.ResponseWriter, r *http.Request) error {
 
 // logOut is GET /oauth2/logout (contract.md §5).
 func (s *Server) logOut(w http.ResponseWriter, r *http.Request) error {
-	in, err := s.session(r)
+	in, err := s.caller(r)
 	if err != nil {
 		return err
 	}

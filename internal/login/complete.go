@@ -12,19 +12,28 @@ import (
 // A CompleteRequest is one of the four complete calls (contract.md §3), decoded.
 type CompleteRequest struct {
 	Protocol  latchkey.Protocol
-	Project   latchkey.ProjectID // JWT protocol only
-	Client    latchkey.ClientID  // OAuth 2.0 only
+	Project   latchkey.ProjectID // not on OAuth 2.0, which has it from the client
+	Client    latchkey.ClientID  // as at the start
 	To        latchkey.Address
 	Code      latchkey.Secret // as it was typed
 	Operation string
+	Browser   Browser
 	From      latchkey.Origin
 }
 
-// An Authorization is what a login on OAuth 2.0 ends with.
+// A Browser is what a login on a page of ours leaves behind in the browser. The zero value leaves nothing.
+type Browser struct {
+	Stay bool            // make a session
+	Old  latchkey.Secret // what the session's cookie held before, if anything: that session ends
+}
+
+// An Authorization is what a login on OAuth 2.0 or on a page of ours ends with.
 type Authorization struct {
-	Redirect string
-	Code     latchkey.Secret
-	State    string // empty: none was given
+	Redirect    string // OAuth 2.0 only
+	Code        latchkey.Secret
+	State       string          // empty: none was given
+	Session     latchkey.Secret // for the browser's cookie; empty if it was not to stay
+	SessionLast time.Time       // UTC: the end of the session, however often it is used
 }
 
 // Complete verifies one answer and gives the URL that the login ends at: the callback URL with a user token, or the
@@ -54,23 +63,33 @@ func (s *Service) Complete(ctx context.Context, r CompleteRequest) (string, erro
 	return WithQuery(ask.Redirect, "token", token.Reveal(), "remember_me", "false"), nil
 }
 
-// Authorize is Complete on OAuth 2.0, for whoever builds the answer otherwise.
+// Authorize is Complete for whoever builds the answer otherwise: on OAuth 2.0, and on a page of ours, which has no code
+// to give.
 // Errors: those of Complete.
 func (s *Service) Authorize(ctx context.Context, r CompleteRequest) (Authorization, error) {
-	c, err := s.Store.Client(ctx, r.Client)
-	if err != nil {
-		return Authorization{}, err
+	if r.Protocol == latchkey.OAuth2 {
+		c, err := s.Store.Client(ctx, r.Client)
+		if err != nil {
+			return Authorization{}, err
+		}
+		r.Project = c.Project
 	}
-	r.Project = c.Project
 	out, _, _, err := s.answer(ctx, r)
 	if err != nil {
 		return Authorization{}, err
 	}
-	code, ok := s.Secrets.AuthorizationCode(out.Code.ID)
-	if !ok {
+	a := Authorization{Redirect: out.Challenge.Ask.Redirect, State: out.Challenge.Ask.State, SessionLast: out.Session.Last}
+	code, session := true, true // everything was derived from the current master secret a moment ago
+	if r.Protocol == latchkey.OAuth2 {
+		a.Code, code = s.Secrets.AuthorizationCode(out.Code.ID)
+	}
+	if r.Browser.Stay {
+		a.Session, session = s.Secrets.SessionToken(out.Session.ID)
+	}
+	if !code || !session {
 		return Authorization{}, latchkey.Internal
 	}
-	return Authorization{Redirect: out.Challenge.Ask.Redirect, Code: code, State: out.Challenge.Ask.State}, nil
+	return a, nil
 }
 
 // answer has one answer judged and gives what came of it, with the project and the key that signs for it.
@@ -107,11 +126,17 @@ func (s *Service) attempt(r CompleteRequest, p latchkey.Project, now time.Time) 
 	id, _ := latchkey.ParseChallengeID(r.Operation)
 	given := latchkey.Secret(strings.Join(strings.Fields(r.Code.Reveal()), "")) // people type "123 456"
 	right, _ := s.Secrets.Code(id, p.ID, r.To, len(given))
-	return latchkey.Attempt{
+	a := latchkey.Attempt{
 		ID: id, Project: p.ID, Protocol: r.Protocol, Client: r.Client, To: r.To, Given: given, Right: right, From: r.From,
 		NewUser: latchkey.UserID{UUID: latchkey.NewUUID(now, random())},
 		NewCode: latchkey.CodeID{Handle: latchkey.NewHandle(now, s.Secrets.Current(), random())},
 	}
+	if r.Browser.Stay {
+		a.NewSession.Handle = latchkey.NewHandle(now, s.Secrets.Current(), random())
+		a.OldSession, _ = s.Secrets.ParseSessionToken(r.Browser.Old)
+		a.Policy = p.Sessions
+	}
+	return a
 }
 
 // WithQuery puts key=value pairs in front of the query of a registered URL, each key once (contract.md §3: SDKs take

@@ -1,5 +1,6 @@
 // Package login is the use case of signing in: start, wait, approve, complete. It owns the order of the steps; the
-// rules are the nouns' own, the commits are the store's. Called by httpapi (JSON) and pages (the link).
+// rules are the nouns' own, the commits are the store's. Called by httpapi (JSON), oidc (the hosted login) and pages (the
+// link).
 //
 //	POST /login/{email,phone}/request, /oauth2/login/…/request    Start      → waiting
 //	GET  /otc/code                                                Wait       (holds until approved)

@@ -10,8 +10,8 @@ import (
 // A StartRequest is one of the four start calls (contract.md §2), decoded.
 type StartRequest struct {
 	Protocol latchkey.Protocol
-	Project  latchkey.ProjectID // JWT protocol only: OAuth 2.0 has it from the client
-	Client   latchkey.ClientID  // OAuth 2.0 only
+	Project  latchkey.ProjectID // not on OAuth 2.0, which has it from the client
+	Client   latchkey.ClientID  // not on the JWT protocol; may be zero on a hosted page
 	// At is the project whose standard authorization endpoint was called. Only its own clients are known there, the state is
 	// the client's own business, and a public client must use PKCE. Zero on /api.
 	At             latchkey.ProjectID
@@ -32,6 +32,9 @@ type StartRequest struct {
 	Operation      string // operation_id of the challenge to send again; empty: a new one
 	From           latchkey.Origin
 }
+
+// ownPage reports whether a page of this server asks.
+func (r StartRequest) ownPage() bool { return !r.At.IsZero() || r.Protocol == latchkey.Hosted }
 
 // The limits of what a start call may hand over, in bytes.
 const (
@@ -60,12 +63,14 @@ func (s *Service) Start(ctx context.Context, r StartRequest) (Operation, error) 
 	if !p.Has(r.To.Channel()) {
 		return Operation{}, &latchkey.Error{Code: latchkey.CallOff, Field: string(r.To.Channel())}
 	}
-	if r.SendLink {
+	switch {
+	case !r.SendLink:
+		r.LinkURL = "" // contract.md §2: never looked at
+	case r.LinkURL == "" && r.ownPage(): // the person goes back to our page by themselves
+	default:
 		if err := p.CheckLinkURL(r.LinkURL); err != nil {
 			return Operation{}, err
 		}
-	} else {
-		r.LinkURL = "" // contract.md §2: never looked at
 	}
 	ask.Locale = s.Catalog.Match(r.Locale, p.DefaultLocale, r.AcceptLanguage)
 
@@ -116,6 +121,9 @@ func (s *Service) ask(ctx context.Context, r StartRequest) (latchkey.Project, la
 	p, err := s.Store.Project(ctx, r.Project)
 	if err != nil {
 		return p, latchkey.Ask{}, err
+	}
+	if r.Protocol == latchkey.Hosted {
+		return p, latchkey.Ask{Client: r.Client}, nil // it ends on a page of ours: there is nothing to ask for
 	}
 	redirect, err := p.Callback(r.Redirect)
 	if err != nil {

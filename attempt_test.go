@@ -166,7 +166,8 @@ func TestLoginGivesTheCodeThatWasAskedFor(t *testing.T) {
 	got := attempt(right).Judge(waiting(), latchkey.Guesses{}, annUser(), noon).Code
 	want := latchkey.AuthorizationCode{
 		ID: codeID(5), Project: project, Client: 7, User: annID, Channel: latchkey.Email, Redirect: "https://game.example/cb",
-		Scope: "offline openid", Payload: "p", Nonce: "n", Issued: noon, Expires: noon.Add(60 * time.Second),
+		Scope: "offline openid", Payload: "p", Nonce: "n", AuthTime: noon, Issued: noon,
+		Expires: noon.Add(60 * time.Second),
 	}
 	if got != want {
 		t.Errorf("code %+v, want %+v", got, want)

@@ -153,8 +153,25 @@ func (s *Store) CompleteChallenge(ctx context.Context, a latchkey.Attempt, now t
 				return out, err
 			}
 		}
+		if err := c.storeSession(out, now); err != nil {
+			return out, err
+		}
 		return out, c.insertEvent(out.Event)
 	})
+}
+
+// storeSession stores the session that a login made, and ends the one that the browser had.
+func (c *conn) storeSession(out latchkey.Outcome, now time.Time) error {
+	if out.Session.ID.IsZero() {
+		return nil
+	}
+	if !out.End.IsZero() {
+		end := latchkey.Ending{ID: out.End, Project: out.Session.Project, Why: "signed in anew", From: out.Session.From}
+		if _, err := c.endSession(end, now); err != nil {
+			return err
+		}
+	}
+	return c.insertSession(out.Session)
 }
 
 // challenge gives what query finds by key, or zero.

@@ -3,16 +3,19 @@ package sqlite
 import (
 	"context"
 	"encoding/json"
+	"errors"
 
 	"github.com/latchkey-dev/latchkey"
 )
 
 const (
-	clientColumns    = `id, project, name, kind, secret_hash, redirect_uris, pkce_required`
+	clientColumns = `id, project, name, kind, secret_hash, redirect_uris, pkce_required, logout_uris,
+		public_keys, device_login`
 	clientByID       = `SELECT ` + clientColumns + ` FROM clients WHERE id = ?`
 	clientsOfProject = `SELECT ` + clientColumns + ` FROM clients WHERE project = ? ORDER BY id`
-	insertClient     = `INSERT INTO clients (` + clientColumns + `) VALUES (?, ?, ?, ?, ?, ?, ?)`
-	updateClient     = `UPDATE clients SET name = ?, kind = ?, secret_hash = ?, redirect_uris = ?, pkce_required = ? WHERE id = ?`
+	insertClient     = `INSERT INTO clients (` + clientColumns + `) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+	updateClient     = `UPDATE clients SET name = ?, kind = ?, secret_hash = ?, redirect_uris = ?, pkce_required = ?,
+		logout_uris = ?, public_keys = ?, device_login = ? WHERE id = ?`
 )
 
 // Client implements latchkey.SettingsStore.
@@ -54,7 +57,7 @@ func (s *Store) Clients(ctx context.Context, p latchkey.ProjectID) ([]latchkey.C
 
 // CreateClient implements latchkey.SettingsStore.
 func (s *Store) CreateClient(ctx context.Context, cl latchkey.Client, e latchkey.Event) (latchkey.Client, error) {
-	uris, err := json.Marshal(cl.RedirectURIs)
+	uris, err := urisOf(cl)
 	if err != nil {
 		return latchkey.Client{}, err
 	}
@@ -87,7 +90,7 @@ func (s *Store) CreateClient(ctx context.Context, cl latchkey.Client, e latchkey
 
 // UpdateClient implements latchkey.SettingsStore.
 func (s *Store) UpdateClient(ctx context.Context, cl latchkey.Client, e latchkey.Event) error {
-	uris, err := json.Marshal(cl.RedirectURIs)
+	uris, err := urisOf(cl)
 	if err != nil {
 		return err
 	}
@@ -114,7 +117,8 @@ func (s *Store) DeleteClient(ctx context.Context, id latchkey.ClientID, e latchk
 			return latchkey.UnknownClient
 		}
 		for _, text := range [...]string{
-			`DELETE FROM codes WHERE client = ?`, `DELETE FROM grants WHERE client = ?`, `DELETE FROM clients WHERE id = ?`,
+			`DELETE FROM codes WHERE client = ?`, `DELETE FROM grants WHERE client = ?`,
+			`DELETE FROM device_logins WHERE client = ?`, `DELETE FROM clients WHERE id = ?`,
 		} {
 			q := c.stmt(text)
 			q.putInt(int64(id))
@@ -134,12 +138,15 @@ func (c *conn) hasClient(id latchkey.ClientID) (bool, error) {
 }
 
 // putClient binds what inserting and updating have in common, in the order of clientColumns.
-func (q *stmt) putClient(cl latchkey.Client, uris []byte) {
+func (q *stmt) putClient(cl latchkey.Client, uris clientURIs) {
 	q.putText(cl.Name)
 	q.putText(string(cl.Kind))
 	q.putHash(cl.SecretHash)
-	q.putText(string(uris))
+	q.putText(uris.redirect)
 	q.putBool(cl.PKCERequired)
+	q.putText(uris.logout)
+	q.putText(cl.PublicKeys)
+	q.putBool(cl.DeviceLogin)
 }
 
 func (q *stmt) getClientRow() (cl latchkey.Client, err error) {
@@ -148,7 +155,21 @@ func (q *stmt) getClientRow() (cl latchkey.Client, err error) {
 	cl.Name = q.getText()
 	cl.Kind = latchkey.ClientKind(q.getText())
 	cl.SecretHash = q.getHash()
-	err = json.Unmarshal(q.getBlob(), &cl.RedirectURIs)
+	redirect := json.Unmarshal(q.getBlob(), &cl.RedirectURIs)
 	cl.PKCERequired = q.getBool()
-	return cl, err
+	logout := json.Unmarshal(q.getBlob(), &cl.LogoutURIs)
+	cl.PublicKeys, cl.DeviceLogin = q.getText(), q.getBool()
+	return cl, errors.Join(redirect, logout)
+}
+
+// clientURIs are the lists of a client in JSON, as its columns hold them.
+type clientURIs struct{ redirect, logout string }
+
+func urisOf(cl latchkey.Client) (clientURIs, error) {
+	redirect, err := json.Marshal(cl.RedirectURIs)
+	if err != nil {
+		return clientURIs{}, err
+	}
+	logout, err := json.Marshal(cl.LogoutURIs)
+	return clientURIs{string(redirect), string(logout)}, err
 }

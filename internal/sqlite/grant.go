@@ -8,17 +8,19 @@ import (
 )
 
 const (
-	codeColumns = `id, project, client, user, epoch, channel, redirect, scope, payload, nonce, code_challenge, issued,
-		expires, grant_id`
+	codeColumns = `id, project, client, user, epoch, channel, redirect, scope, payload, nonce, code_challenge, session,
+		auth_time, issued, expires, grant_id`
 	codeByID   = `SELECT ` + codeColumns + ` FROM codes WHERE id = ?`
-	insertCode = `INSERT INTO codes (` + codeColumns + `) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+	insertCode = `INSERT INTO codes (` + codeColumns + `) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 	spendCode  = `UPDATE codes SET grant_id = ? WHERE id = ?`
 
-	grantColumns = `g.id, g.project, g.client, g.user, g.epoch, g.channel, g.scope, g.payload, g.generation, g.auth_time,
+	grantColumns = `g.id, g.project, g.client, g.user, g.epoch, g.channel, g.scope, g.payload, g.session, g.generation, g.auth_time,
 		g.created, g.rotated, g.expires, g.revoked`
-	grantByID   = `SELECT ` + grantColumns + ` FROM grants g WHERE g.id = ?`
-	insertGrant = `INSERT INTO grants (id, project, client, user, epoch, channel, scope, payload, generation, auth_time,
-		created, rotated, expires, revoked) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+	grantByID    = `SELECT ` + grantColumns + ` FROM grants g WHERE g.id = ?`
+	grantsOfUser = `SELECT ` + grantColumns + ` FROM grants g WHERE g.user = ? AND g.revoked = 0 AND g.expires > ?
+		ORDER BY g.id DESC`
+	insertGrant = `INSERT INTO grants (id, project, client, user, epoch, channel, scope, payload, session, generation,
+		auth_time, created, rotated, expires, revoked) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 	rotateGrant = `UPDATE grants SET generation = ?, rotated = ?, revoked = ? WHERE id = ?`
 	revokeGrant = `UPDATE grants SET revoked = ? WHERE id = ? AND revoked = 0`
 )
@@ -48,10 +50,7 @@ func (s *Store) RedeemCode(ctx context.Context, r latchkey.Redemption, now time.
 			}
 		}
 		if !out.Revoke.IsZero() {
-			q := c.stmt(revokeGrant)
-			q.putTime(now)
-			q.putHandle(out.Revoke.Handle)
-			if err := q.exec(); err != nil {
+			if err := c.revokeGrant(out.Revoke, now); err != nil {
 				return out, err
 			}
 		}
@@ -98,13 +97,21 @@ func (s *Store) RevokeGrant(ctx context.Context, r latchkey.Revocation, now time
 		if !out.Done {
 			return out, nil
 		}
-		q := c.stmt(revokeGrant)
-		q.putTime(out.Grant.Revoked)
-		q.putHandle(out.Grant.ID.Handle)
-		if err := q.exec(); err != nil {
+		if err := c.revokeGrant(out.Grant.ID, out.Grant.Revoked); err != nil {
 			return out, err
 		}
 		return out, c.insertEvent(out.Event)
+	})
+}
+
+// Grants implements latchkey.UserStore.
+func (s *Store) Grants(ctx context.Context, id latchkey.UserID, now time.Time) ([]latchkey.Grant, error) {
+	return find(ctx, s, func(c *conn) ([]latchkey.Grant, error) {
+		q := c.stmt(grantsOfUser)
+		defer q.reset()
+		q.putUUID(id.UUID)
+		q.putTime(now)
+		return q.getGrantRows()
 	})
 }
 
@@ -124,7 +131,8 @@ func (c *conn) code(id latchkey.CodeID) (a latchkey.AuthorizationCode, err error
 	a.Channel = q.getChannel()
 	a.Redirect, a.Scope, a.Payload, a.Nonce = q.getText(), q.getText(), q.getText(), q.getText()
 	a.CodeChallenge = q.getText()
-	a.Issued, a.Expires = q.getTime(), q.getTime()
+	a.Session.Handle = q.getHandle()
+	a.AuthTime, a.Issued, a.Expires = q.getTime(), q.getTime(), q.getTime()
 	a.Grant.Handle = q.getHandle()
 	return a, nil
 }
@@ -142,6 +150,8 @@ func (c *conn) insertCode(a latchkey.AuthorizationCode) error {
 	q.putText(a.Payload)
 	q.putText(a.Nonce)
 	q.putText(a.CodeChallenge)
+	q.putHandle(a.Session.Handle)
+	q.putTime(a.AuthTime)
 	q.putTime(a.Issued)
 	q.putTime(a.Expires)
 	q.putHandle(a.Grant.Handle)
@@ -159,6 +169,25 @@ func (c *conn) grant(id latchkey.GrantID) (g latchkey.Grant, err error) {
 	return q.getGrantRow(), nil
 }
 
+// getGrantRows reads every row.
+func (q *stmt) getGrantRows() (gs []latchkey.Grant, err error) {
+	for {
+		found, err := q.row()
+		if !found {
+			return gs, err
+		}
+		gs = append(gs, q.getGrantRow())
+	}
+}
+
+// revokeGrant leaves a grant that is revoked already as it is.
+func (c *conn) revokeGrant(id latchkey.GrantID, now time.Time) error {
+	q := c.stmt(revokeGrant)
+	q.putTime(now)
+	q.putHandle(id.Handle)
+	return q.exec()
+}
+
 func (c *conn) insertGrant(g latchkey.Grant) error {
 	q := c.stmt(insertGrant)
 	q.putHandle(g.ID.Handle)
@@ -169,6 +198,7 @@ func (c *conn) insertGrant(g latchkey.Grant) error {
 	q.putText(string(g.Channel))
 	q.putText(g.Scope)
 	q.putText(g.Payload)
+	q.putHandle(g.Session.Handle)
 	q.putInt(int64(g.Generation))
 	q.putTime(g.AuthTime)
 	q.putTime(g.Created)
@@ -187,6 +217,7 @@ func (q *stmt) getGrantRow() (g latchkey.Grant) {
 	g.Epoch = int(q.getInt())
 	g.Channel = q.getChannel()
 	g.Scope, g.Payload = q.getText(), q.getText()
+	g.Session.Handle = q.getHandle()
 	g.Generation = uint32(q.getInt()) // was one when it was stored
 	g.AuthTime, g.Created, g.Rotated, g.Expires, g.Revoked = q.getTime(), q.getTime(), q.getTime(), q.getTime(), q.getTime()
 	return g

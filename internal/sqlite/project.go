@@ -9,13 +9,14 @@ import (
 
 const (
 	projectColumns = `id, name, locale, algorithm, token_life, access_life, refresh_life, code_digits, code_life, code_tries,
-		approval, logo, color, created, lists`
+		approval, logo, color, session_idle, session_life, created, lists, look`
 	projectByID   = `SELECT ` + projectColumns + ` FROM projects WHERE id = ?`
 	allProjects   = `SELECT ` + projectColumns + ` FROM projects ORDER BY name, id`
-	insertProject = `INSERT INTO projects (` + projectColumns + `) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+	insertProject = `INSERT INTO projects (` + projectColumns + `) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,
+		?, ?)`
 	updateProject = `UPDATE projects SET name = ?, locale = ?, algorithm = ?, token_life = ?, access_life = ?,
 		refresh_life = ?, code_digits = ?, code_life = ?, code_tries = ?, approval = ?, logo = ?, color = ?,
-		lists = ? WHERE id = ?`
+		session_idle = ?, session_life = ?, lists = ?, look = ? WHERE id = ?`
 )
 
 // projectLists are the settings of a project that are lists; they share a JSON column.
@@ -38,7 +39,7 @@ func (s *Store) Projects(ctx context.Context) ([]latchkey.Project, error) {
 
 // CreateProject implements latchkey.SettingsStore.
 func (s *Store) CreateProject(ctx context.Context, p latchkey.Project, ks latchkey.Keys, e latchkey.Event) error {
-	lists, err := listsOf(p)
+	texts, err := textsOf(p)
 	if err != nil {
 		return err
 	}
@@ -55,7 +56,8 @@ func (s *Store) CreateProject(ctx context.Context, p latchkey.Project, ks latchk
 		q.putUUID(p.ID.UUID)
 		q.putSettings(p)
 		q.putTime(p.Created)
-		q.putText(lists)
+		q.putText(texts.lists)
+		q.putText(texts.look)
 		if err := q.exec(); err != nil {
 			return err
 		}
@@ -70,14 +72,15 @@ func (s *Store) CreateProject(ctx context.Context, p latchkey.Project, ks latchk
 
 // UpdateProject implements latchkey.SettingsStore.
 func (s *Store) UpdateProject(ctx context.Context, p latchkey.Project, e latchkey.Event) error {
-	lists, err := listsOf(p)
+	texts, err := textsOf(p)
 	if err != nil {
 		return err
 	}
 	return s.writer.do(ctx, func(c *conn) error {
 		q := c.stmt(updateProject)
 		q.putSettings(p)
-		q.putText(lists)
+		q.putText(texts.lists)
+		q.putText(texts.look)
 		q.putUUID(p.ID.UUID)
 		if err := q.exec(); err != nil {
 			return err
@@ -102,6 +105,7 @@ func (s *Store) DeleteProject(ctx context.Context, id latchkey.ProjectID, e latc
 			`DELETE FROM outbox WHERE project = ?`, `DELETE FROM challenges WHERE project = ?`,
 			`DELETE FROM guess_networks WHERE project = ?`, `DELETE FROM guesses WHERE project = ?`,
 			`DELETE FROM codes WHERE project = ?`, `DELETE FROM grants WHERE project = ?`,
+			`DELETE FROM sessions WHERE project = ?`, `DELETE FROM device_logins WHERE project = ?`,
 			`DELETE FROM users WHERE project = ?`, `DELETE FROM keys WHERE project = ?`,
 			`DELETE FROM clients WHERE project = ?`, `DELETE FROM projects WHERE id = ?`,
 		} {
@@ -160,6 +164,8 @@ func (q *stmt) putSettings(p latchkey.Project) {
 	q.putText(string(p.Approval))
 	q.putText(p.Logo)
 	q.putText(p.Color)
+	q.putInt(int64(p.Sessions.Idle))
+	q.putInt(int64(p.Sessions.Life))
 }
 
 func (q *stmt) getProjectRow() (p latchkey.Project, err error) {
@@ -169,18 +175,26 @@ func (q *stmt) getProjectRow() (p latchkey.Project, err error) {
 	p.TokenLife, p.AccessLife, p.RefreshLife = q.getDuration(), q.getDuration(), q.getDuration()
 	p.Codes = latchkey.CodePolicy{Digits: int(q.getInt()), Life: q.getDuration(), Tries: int(q.getInt())}
 	p.Approval, p.Logo, p.Color = latchkey.Approval(q.getText()), q.getText(), q.getText()
+	p.Sessions = latchkey.SessionPolicy{Idle: q.getDuration(), Life: q.getDuration()}
 	p.Created = q.getTime()
 	var lists projectLists
 	if err := json.Unmarshal(q.getBlob(), &lists); err != nil {
 		return p, err
 	}
 	p.CallbackURLs, p.LinkURLs, p.AllowedOrigins, p.Channels = lists.CallbackURLs, lists.LinkURLs, lists.AllowedOrigins, lists.Channels
-	return p, nil
+	return p, json.Unmarshal(q.getBlob(), &p.Look)
 }
 
-func listsOf(p latchkey.Project) (string, error) {
-	b, err := json.Marshal(projectLists{p.CallbackURLs, p.LinkURLs, p.AllowedOrigins, p.Channels})
-	return string(b), err
+// projectTexts are the settings of a project that are JSON, as its columns hold them.
+type projectTexts struct{ lists, look string }
+
+func textsOf(p latchkey.Project) (projectTexts, error) {
+	lists, err := json.Marshal(projectLists{p.CallbackURLs, p.LinkURLs, p.AllowedOrigins, p.Channels})
+	if err != nil {
+		return projectTexts{}, err
+	}
+	look, err := json.Marshal(p.Look)
+	return projectTexts{string(lists), string(look)}, err
 }
 
 // has reports whether a query by one blob gives a row.

@@ -198,7 +198,7 @@ func (q *stmt) getChannel() latchkey.Channel {
 }
 
 func (q *stmt) getProtocol() latchkey.Protocol {
-	return word(q, latchkey.JWT, latchkey.OAuth2)
+	return word(q, latchkey.JWT, latchkey.OAuth2, latchkey.Hosted)
 }
 
 func (q *stmt) getState() latchkey.State {

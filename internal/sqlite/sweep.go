@@ -11,6 +11,9 @@ const (
 	sweepChallenges = `DELETE FROM challenges WHERE id IN (SELECT id FROM challenges WHERE expires <= ? LIMIT ?)`
 	sweepCodes      = `DELETE FROM codes WHERE id IN (SELECT id FROM codes WHERE expires <= ? LIMIT ?)`
 	sweepGrants     = `DELETE FROM grants WHERE id IN (SELECT id FROM grants WHERE expires <= ? LIMIT ?)`
+	sweepSessions   = `DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE expires <= ? LIMIT ?)`
+	sweepDevices    = `DELETE FROM device_logins WHERE id IN (SELECT id FROM device_logins WHERE expires <= ? LIMIT ?)`
+	sweepOnce       = `DELETE FROM once WHERE hash IN (SELECT hash FROM once WHERE expires <= ? LIMIT ?)`
 	sweepMessages   = `DELETE FROM outbox WHERE (challenge, resend) IN (SELECT challenge, resend FROM outbox WHERE dies <= ? LIMIT ?)`
 
 	// Events are indexed by project and time: the projects that have any are found by skipping along that index.
@@ -30,6 +33,9 @@ func (s *Store) Sweep(ctx context.Context, keepEvents time.Duration, limit int, 
 			{sweepChallenges, now.Add(-latchkey.ChallengeMemory)},
 			{sweepCodes, now.Add(-latchkey.CodeMemory)},
 			{sweepGrants, now},
+			{sweepSessions, now},
+			{sweepDevices, now},
+			{sweepOnce, now},
 			{sweepMessages, now},
 		} {
 			q := c.stmt(kind.text)

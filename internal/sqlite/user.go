@@ -2,13 +2,14 @@ package sqlite
 
 import (
 	"context"
+	"encoding/json"
 
 	"github.com/latchkey-dev/latchkey"
 )
 
 const (
 	userColumns = `u.id, u.project, u.email, u.phone, u.contact_phone, u.registered, u.last_login, u.ban_from, u.ban_until,
-		u.ban_reason, u.epoch`
+		u.ban_reason, u.epoch, u.person`
 
 	userByID    = `SELECT ` + userColumns + ` FROM users u WHERE u.id = ?`
 	userByEmail = `SELECT ` + userColumns + ` FROM users u WHERE u.project = ? AND u.email = ?`
@@ -22,6 +23,7 @@ const (
 	loginUser       = `UPDATE users SET last_login = ?, epoch = ? WHERE id = ?`
 	setContactPhone = `UPDATE users SET contact_phone = ? WHERE id = ?`
 	setBan          = `UPDATE users SET ban_from = ?, ban_until = ?, ban_reason = ?, epoch = ? WHERE id = ?`
+	describeUser    = `UPDATE users SET person = ? WHERE id = ?`
 	deleteUser      = `DELETE FROM users WHERE id = ?`
 )
 
@@ -41,9 +43,9 @@ func (s *Store) Standing(ctx context.Context, id latchkey.UserID, grant latchkey
 		if found, err := q.row(); !found {
 			return u, err
 		}
-		u = q.getUserRow()
+		u, err = q.getUserRow()
 		g = q.getGrantRow()
-		return u, nil
+		return u, err
 	})
 	return u, g, err
 }
@@ -71,7 +73,11 @@ func (s *Store) Users(
 			if !found {
 				return us, err
 			}
-			us = append(us, q.getUserRow())
+			u, err := q.getUserRow()
+			if err != nil {
+				return nil, err
+			}
+			us = append(us, u)
 		}
 	})
 }
@@ -83,6 +89,26 @@ func (s *Store) SetContactPhone(ctx context.Context, id latchkey.UserID, phone l
 		q.putOptional(phone.Value())
 		q.putUUID(id.UUID)
 		return q.exec()
+	})
+}
+
+// DescribeUser implements latchkey.UserStore.
+func (s *Store) DescribeUser(
+	ctx context.Context, id latchkey.UserID, change latchkey.PersonChange, e latchkey.Event,
+) (latchkey.User, error) {
+	return write(ctx, s, func(c *conn) (latchkey.User, error) {
+		old, err := c.knownUser(id)
+		if err != nil {
+			return old, err
+		}
+		next, err := old.Describe(change)
+		if err != nil {
+			return next, err
+		}
+		if err := c.describeUser(next); err != nil {
+			return next, err
+		}
+		return next, c.insertEvent(e)
 	})
 }
 
@@ -118,7 +144,9 @@ func (s *Store) DeleteUser(ctx context.Context, id latchkey.UserID, e latchkey.E
 				return err
 			}
 		}
-		for _, text := range [...]string{`DELETE FROM codes WHERE user = ?`, `DELETE FROM grants WHERE user = ?`, deleteUser} {
+		for _, text := range [...]string{
+			`DELETE FROM codes WHERE user = ?`, `DELETE FROM grants WHERE user = ?`, `DELETE FROM sessions WHERE user = ?`, deleteUser,
+		} {
 			q := c.stmt(text)
 			q.putUUID(id.UUID)
 			if err := q.exec(); err != nil {
@@ -162,7 +190,7 @@ func (c *conn) user(id latchkey.UserID) (u latchkey.User, err error) {
 	if found, err := q.row(); !found {
 		return u, err
 	}
-	return q.getUserRow(), nil
+	return q.getUserRow()
 }
 
 // owner gives the user who proved an address, or zero.
@@ -178,7 +206,7 @@ func (c *conn) owner(p latchkey.ProjectID, a latchkey.Address) (u latchkey.User,
 	if found, err := q.row(); !found {
 		return u, err
 	}
-	return q.getUserRow(), nil
+	return q.getUserRow()
 }
 
 // storeLogin stores what Attempt.Judge and User.LogOut change: all of a new user, the last login and the epoch of one
@@ -194,6 +222,21 @@ func (c *conn) storeLogin(old, next latchkey.User) error {
 	q.putTime(next.LastLogin)
 	q.putInt(int64(next.Epoch))
 	q.putUUID(next.ID.UUID)
+	return q.exec()
+}
+
+func (c *conn) describeUser(u latchkey.User) error {
+	q := c.stmt(describeUser)
+	if u.Person == (latchkey.Person{}) {
+		q.putNull()
+	} else {
+		said, err := json.Marshal(u.Person)
+		if err != nil {
+			return err
+		}
+		q.putText(string(said))
+	}
+	q.putUUID(u.ID.UUID)
 	return q.exec()
 }
 
@@ -214,7 +257,7 @@ func (c *conn) insertUser(u latchkey.User) error {
 }
 
 // getUserRow reads userColumns.
-func (q *stmt) getUserRow() (u latchkey.User) {
+func (q *stmt) getUserRow() (u latchkey.User, err error) {
 	u.ID, u.Project = q.getUser(), q.getProject()
 	u.Email = q.getOptional(latchkey.Email)
 	u.Phone = q.getOptional(latchkey.Phone)
@@ -222,7 +265,10 @@ func (q *stmt) getUserRow() (u latchkey.User) {
 	u.Registered, u.LastLogin = q.getTime(), q.getTime()
 	u.Ban = latchkey.Ban{From: q.getTime(), Until: q.getTime(), Reason: q.getText()}
 	u.Epoch = int(q.getInt())
-	return u
+	if said := q.getBlob(); said != nil {
+		err = json.Unmarshal(said, &u.Person)
+	}
+	return u, err
 }
 
 // getOptional reads an address whose channel the column tells; NULL is none.

@@ -189,6 +189,18 @@ type Signer interface {
 	Verify(ctx context.Context, ks Keys, token Secret) (Claims, error)
 }
 
+// A Limiter counts how often things happen, for everybody who shares it. It is no Store: what it knows may be lost, and
+// then counts from nothing.
+type Limiter interface {
+	// Take applies Rate.Take to each of ts in order and stops at the first refusal: what came before it stays taken, what
+	// comes after it is not touched. So a flood that one key stops does not use up the keys behind it, which may be its
+	// victim's. It gives a Tally for each that was asked. Concurrent calls never take more than there is. Errors: Unavailable;
+	// then nothing is known, and the caller decides whether to let it pass.
+	Take(ctx context.Context, ts []Take, now time.Time) ([]Tally, error)
+	// Close gives up connections.
+	Close() error
+}
+
 // A Bell wakes the polls that wait for a challenge.
 type Bell interface {
 	// Listen gives a channel that is closed at the first Ring for id after the call. stop frees it and must be called.

@@ -26,11 +26,13 @@ const (
 	CallbackUnknown   Code = "callback URL not registered"             //
 	ShortState        Code = "state missing or too short"              // OAuth 2.0 state under 8 characters
 	UnknownClient     Code = "unknown client or failed authentication" // RFC 6749 invalid_client
+	NotAllowed        Code = "not allowed for this client"             // RFC 6749 unauthorized_client
 	BadGrant          Code = "invalid grant"                           // RFC 6749 invalid_grant
 	UnsupportedGrant  Code = "unsupported grant type"                  // RFC 6749 unsupported_grant_type
 	InvalidScope      Code = "invalid scope"                           // RFC 6749 invalid_scope
 	NarrowScope       Code = "insufficient scope"                      // RFC 6750 insufficient_scope
 	UnsupportedToken  Code = "unsupported token type"                  // RFC 7009 unsupported_token_type
+	InvalidTarget     Code = "invalid target"                          // RFC 8693 invalid_target
 	WrongCode         Code = "wrong code"                              // wrong, expired, used, unknown: alike
 	TriesExhausted    Code = "tries exhausted"                         // the challenge takes no more answers
 	RateLimited       Code = "too many attempts"                       // RetryAfter says how long
@@ -59,8 +61,8 @@ const (
 func Codes() []Code {
 	return []Code{
 		Internal, Unavailable, Malformed, Invalid, Missing, InvalidPhone, PhoneCannotSMS, CallOff, CallbackRequired,
-		CallbackUnknown, ShortState, UnknownClient, BadGrant, UnsupportedGrant, InvalidScope, NarrowScope,
-		UnsupportedToken, WrongCode, TriesExhausted, RateLimited, ChallengeRequired, Banned, BadBearer, BadUserToken, UserNotFound,
+		CallbackUnknown, ShortState, UnknownClient, NotAllowed, BadGrant, UnsupportedGrant, InvalidScope, NarrowScope,
+		UnsupportedToken, InvalidTarget, WrongCode, TriesExhausted, RateLimited, ChallengeRequired, Banned, BadBearer, BadUserToken, UserNotFound,
 		ProjectNotFound, NotFound, DeadlineExceeded, MethodNotAllowed, TooLarge, UnsupportedMedia, Conflict,
 		Undeliverable, LoginRequired, AuthorizationPending, SlowDown, AccessDenied, ExpiredToken,
 	}

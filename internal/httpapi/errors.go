@@ -32,8 +32,12 @@ func answerTo(c latchkey.Code) (a answer, ok bool) {
 		a = answer{400, "0", "Invalid scope."}
 	case latchkey.UnsupportedToken:
 		a = answer{400, "0", "A token of this type cannot be revoked."}
+	case latchkey.InvalidTarget:
+		a = answer{400, "0", "Tokens are given for the project's own calls only."}
 	case latchkey.UnknownClient:
 		a = answer{400, "010-019", "Unknown OAuth 2.0 client, or client authentication failed."}
+	case latchkey.NotAllowed:
+		a = answer{400, "010-019", "The OAuth 2.0 client may not do this."}
 	case latchkey.ShortState:
 		a = answer{400, "010-022", "The state parameter is missing or shorter than 8 characters."}
 	case latchkey.BadGrant:
@@ -44,8 +48,14 @@ func answerTo(c latchkey.Code) (a answer, ok bool) {
 		a = answer{401, "002-040", "The user is banned."}
 	case latchkey.WrongCode:
 		a = answer{401, "003-039", "Wrong authorization code."}
+	case latchkey.AccessDenied: // a device reads details.error, as with the next ones of its login (RFC 8628 §3.5)
+		a = answer{401, "003-039", "The person said no."}
+	case latchkey.ExpiredToken:
+		a = answer{401, "003-039", "The person did not answer in time."}
 	case latchkey.BadBearer:
 		a = answer{401, "010-017", "Missing or invalid bearer token."}
+	case latchkey.LoginRequired: // not 010-017: a refreshed token would not help
+		a = answer{401, "002-016", "Nobody is signed in in this browser."}
 	case latchkey.UserNotFound:
 		a = answer{404, "003-002", "User not found."}
 	case latchkey.ProjectNotFound:
@@ -74,8 +84,10 @@ func answerTo(c latchkey.Code) (a answer, ok bool) {
 		a = answer{422, "010-011", "Several callback URLs are registered: name one of them."}
 	case latchkey.CallbackUnknown:
 		a = answer{422, "010-012", "The URL is not registered."}
-	case latchkey.RateLimited:
+	case latchkey.RateLimited, latchkey.SlowDown:
 		a = answer{429, "002-057", "Too many attempts. Try again later."}
+	case latchkey.AuthorizationPending:
+		a = answer{429, "002-057", "The person has not answered yet. Try again later."}
 	case latchkey.ChallengeRequired:
 		a = answer{429, "003-038", "A challenge must be solved first."}
 	case latchkey.TriesExhausted:
@@ -111,10 +123,22 @@ func oauthWord(c latchkey.Code) (word string, ok bool) {
 		return "unsupported_grant_type", true
 	case latchkey.InvalidScope:
 		return "invalid_scope", true
+	case latchkey.NotAllowed:
+		return "unauthorized_client", true
+	case latchkey.InvalidTarget:
+		return "invalid_target", true
 	case latchkey.UnsupportedToken:
 		return "unsupported_token_type", true
-	case latchkey.Banned, latchkey.CallOff, latchkey.NarrowScope:
+	case latchkey.Banned, latchkey.CallOff, latchkey.NarrowScope, latchkey.AccessDenied:
 		return "access_denied", true
+	case latchkey.LoginRequired:
+		return "login_required", true
+	case latchkey.AuthorizationPending:
+		return "authorization_pending", true
+	case latchkey.SlowDown:
+		return "slow_down", true
+	case latchkey.ExpiredToken:
+		return "expired_token", true
 	case latchkey.RateLimited, latchkey.ChallengeRequired, latchkey.Unavailable:
 		return "temporarily_unavailable", true
 	case latchkey.Internal, latchkey.Conflict, latchkey.Undeliverable:

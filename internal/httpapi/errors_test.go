@@ -39,7 +39,7 @@ func TestEveryCodeHasAnAnswer(t *testing.T) {
 func TestReservedCodes(t *testing.T) {
 	t.Parallel()
 	reserved := map[string][]latchkey.Code{
-		"0":       {latchkey.Malformed, latchkey.UnsupportedGrant, latchkey.InvalidScope, latchkey.UnsupportedToken},
+		"0":       {latchkey.Malformed, latchkey.UnsupportedGrant, latchkey.InvalidScope, latchkey.UnsupportedToken, latchkey.InvalidTarget},
 		"003-061": {latchkey.NotFound, latchkey.DeadlineExceeded},
 		"010-017": {latchkey.BadBearer},
 		"010-023": {latchkey.BadGrant},

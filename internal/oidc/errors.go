@@ -16,7 +16,7 @@ import (
 // An answer is how one Code looks here.
 type answer struct {
 	status int
-	word   string // of RFC 6749 §5.2, or of §4.1.2.1 where the fault is the server's; RFC 6750 §3.1; RFC 7009 §2.2.1
+	word   string // of RFC 6749 §5.2, or of §4.1.2.1 where the fault is the server's; RFC 6750 §3.1; RFC 7009 §2.2.1; RFC 8628 §3.5; RFC 8693 §2.2.2
 }
 
 // answerTo is the table. ok is false for a Code that it does not know, which a test rules out.
@@ -41,14 +41,26 @@ func answerTo(c latchkey.Code) (a answer, ok bool) {
 		return answer{400, "unsupported_grant_type"}, true
 	case latchkey.InvalidScope:
 		return answer{400, "invalid_scope"}, true
+	case latchkey.NotAllowed:
+		return answer{400, "unauthorized_client"}, true
+	case latchkey.InvalidTarget:
+		return answer{400, "invalid_target"}, true
 	case latchkey.UnsupportedToken:
 		return answer{400, "unsupported_token_type"}, true
 	case latchkey.BadBearer, latchkey.BadUserToken:
 		return answer{401, "invalid_token"}, true
 	case latchkey.NarrowScope:
 		return answer{403, "insufficient_scope"}, true
-	case latchkey.Banned, latchkey.CallOff:
+	case latchkey.Banned, latchkey.CallOff, latchkey.AccessDenied:
 		return answer{400, "access_denied"}, true
+	case latchkey.LoginRequired:
+		return answer{400, "login_required"}, true
+	case latchkey.AuthorizationPending:
+		return answer{400, "authorization_pending"}, true
+	case latchkey.SlowDown:
+		return answer{400, "slow_down"}, true
+	case latchkey.ExpiredToken:
+		return answer{400, "expired_token"}, true
 	case latchkey.RateLimited, latchkey.ChallengeRequired:
 		return answer{429, "temporarily_unavailable"}, true
 	case latchkey.Unavailable:

@@ -76,10 +76,11 @@ type Redeemed struct {
 	Event   Event
 }
 
-// Judge is the rule of redeeming: c is the code that r.ID names, or zero, and u its user, or zero. A second use
-// revokes what the first one gave, whoever tries it: one of the two is a thief. A wrong client, redirect URI or
-// verifier leaves the code as it is, so that whoever saw it cannot spoil it.
-func (r Redemption) Judge(c AuthorizationCode, u User, now time.Time) Redeemed {
+// Judge is the rule of redeeming: c is the code that r.ID names, or zero, s the session that c came of, or zero, and u
+// the user, or zero. A second use revokes what the first one gave, whoever tries it: one of the two is a thief. A wrong
+// client, redirect URI or verifier leaves the code as it is, so that whoever saw it cannot spoil it. A code that is on its
+// way while its browser signs out ends as its grant would have (Ending.Judge).
+func (r Redemption) Judge(c AuthorizationCode, s Session, u User, now time.Time) Redeemed {
 	out := Redeemed{Code: c, User: u, Event: Event{
 		At: now, Kind: GrantRefused, Project: r.Project, Client: r.Client, User: c.User, From: r.From, Detail: string(BadGrant),
 	}}
@@ -92,7 +93,7 @@ func (r Redemption) Judge(c AuthorizationCode, u User, now time.Time) Redeemed {
 		out.Verdict = BadGrant
 	}
 	if out.Verdict == nil && (!now.Before(c.Expires) || c.Redirect != r.Redirect || !c.verifies(r.Verifier) ||
-		r.Proof && c.CodeChallenge == "" ||
+		r.Proof && c.CodeChallenge == "" || s.ID != c.Session && !offline(c.Scope) ||
 		u.ID.IsZero() || u.Epoch != c.Epoch || u.Banned(now)) {
 		out.Verdict = BadGrant
 	}
@@ -157,8 +158,10 @@ type Grant struct {
 const RotationGrace = 30 * time.Second
 
 // Offline reports whether g has refresh tokens: the scope asked for them (contract.md §2; OIDC Core §11).
-func (g Grant) Offline() bool {
-	return HasScope(g.Scope, "offline") || HasScope(g.Scope, "offline_access")
+func (g Grant) Offline() bool { return offline(g.Scope) }
+
+func offline(scope string) bool {
+	return HasScope(scope, "offline") || HasScope(scope, "offline_access")
 }
 
 // Good reports whether tokens of g are good at now, u being its user.

@@ -74,7 +74,7 @@ func TestRedemptionVerdicts(t *testing.T) {
 		if c.user != nil {
 			u = c.user(u)
 		}
-		out := r.Judge(c.code, u, noon.Add(c.after))
+		out := r.Judge(c.code, latchkey.Session{}, u, noon.Add(c.after))
 		if (out.Verdict == nil) != c.ok || !c.ok && !errors.Is(out.Verdict, latchkey.BadGrant) {
 			t.Errorf("%s: %v, want a grant: %v", name, out.Verdict, c.ok)
 		}
@@ -96,14 +96,14 @@ func TestRFC7636_ShortVerifierIsRefused(t *testing.T) {
 	c, r := code(), redemption()
 	sum := sha256.Sum256([]byte("abc"))
 	c.CodeChallenge, r.Verifier = base64.RawURLEncoding.EncodeToString(sum[:]), "abc"
-	if out := r.Judge(c, annUser(), noon); !errors.Is(out.Verdict, latchkey.BadGrant) {
+	if out := r.Judge(c, latchkey.Session{}, annUser(), noon); !errors.Is(out.Verdict, latchkey.BadGrant) {
 		t.Errorf("verdict %v", out.Verdict)
 	}
 }
 
 func TestASVS_10_4_2_CodeReuseRevokesWhatItGave(t *testing.T) {
 	t.Parallel()
-	first := redemption().Judge(code(), annUser(), noon)
+	first := redemption().Judge(code(), latchkey.Session{}, annUser(), noon)
 	for name, change := range map[string]func(*latchkey.Redemption){
 		"the same client again": func(*latchkey.Redemption) {},
 		"another client":        func(r *latchkey.Redemption) { r.Client = 8 },
@@ -114,7 +114,7 @@ func TestASVS_10_4_2_CodeReuseRevokesWhatItGave(t *testing.T) {
 		r.NewGrant = grantID(7)
 		change(&r)
 		for _, after := range []time.Duration{0, time.Second, time.Minute, 5 * time.Minute} {
-			out := r.Judge(first.Code, annUser(), noon.Add(after))
+			out := r.Judge(first.Code, latchkey.Session{}, annUser(), noon.Add(after))
 			if !errors.Is(out.Verdict, latchkey.BadGrant) || out.Revoke != grantID(6) || out.Event.Kind != latchkey.GrantRevoked ||
 				out.Event.Grant != grantID(6) || out.Grant != (latchkey.Grant{}) || out.Code != first.Code {
 				t.Errorf("%s, %v later: %+v", name, after, out)
@@ -133,7 +133,7 @@ func TestASVS_10_4_3_CodeLivesAMinute(t *testing.T) {
 func TestRedeemedGrant(t *testing.T) {
 	t.Parallel()
 	later := noon.Add(10 * time.Second)
-	got := redemption().Judge(code(), annUser(), later).Grant
+	got := redemption().Judge(code(), latchkey.Session{}, annUser(), later).Grant
 	want := latchkey.Grant{
 		ID: grantID(6), Project: project, Client: 7, User: annID, Channel: latchkey.Email, Scope: "offline openid", Payload: "p",
 		AuthTime: noon, Created: later, Rotated: later, Expires: later.Add(90 * 24 * time.Hour),
@@ -143,7 +143,7 @@ func TestRedeemedGrant(t *testing.T) {
 	}
 	online := code()
 	online.Scope = "openid"
-	if g := redemption().Judge(online, annUser(), later).Grant; g.Offline() || !g.Expires.Equal(later.Add(time.Hour)) {
+	if g := redemption().Judge(online, latchkey.Session{}, annUser(), later).Grant; g.Offline() || !g.Expires.Equal(later.Add(time.Hour)) {
 		t.Errorf("a grant without refresh tokens lives until %v, as long as its access token until %v", g.Expires, later.Add(time.Hour))
 	}
 }
@@ -368,12 +368,12 @@ func TestRFC9700_2_1_1_CodeWithoutPKCE(t *testing.T) {
 	t.Parallel()
 	r := redemption()
 	r.Proof = true
-	if out := r.Judge(code(), annUser(), noon); !errors.Is(out.Verdict, latchkey.BadGrant) {
+	if out := r.Judge(code(), latchkey.Session{}, annUser(), noon); !errors.Is(out.Verdict, latchkey.BadGrant) {
 		t.Errorf("a code without PKCE: verdict %v, want BadGrant", out.Verdict)
 	}
 	c := code()
 	c.CodeChallenge, r.Verifier = challenge, verifier
-	if out := r.Judge(c, annUser(), noon); out.Verdict != nil {
+	if out := r.Judge(c, latchkey.Session{}, annUser(), noon); out.Verdict != nil {
 		t.Errorf("a code with PKCE: verdict %v", out.Verdict)
 	}
 }

@@ -22,16 +22,17 @@ type Store interface {
 
 	// Ping reports whether the store can serve: it reads, and could write.
 	Ping(ctx context.Context) error
-	// Sweep removes, at most limit rows of each kind, what nobody can use any more: challenges dead for
-	// ChallengeMemory, codes dead for CodeMemory, grants, sessions and device logins past Expires, what Once remembers past
-	// its time, messages past Dies, events older than keepEvents.
+	// Sweep removes, at most limit rows of each kind, what nobody can use any more: challenges and device logins dead for
+	// ChallengeMemory, codes dead for CodeMemory, grants and sessions past Expires, what Once remembers past its time,
+	// messages past Dies, events older than keepEvents.
 	// It gives how many rows went; call again while that is not 0.
 	Sweep(ctx context.Context, keepEvents time.Duration, limit int, now time.Time) (int, error)
 	// Close finishes what is queued and closes. Verbs afterwards are Unavailable.
 	Close() error
 }
 
-// ChallengeMemory is how long a dead challenge is kept, so that its link can say what became of it.
+// ChallengeMemory is how long a dead challenge is kept, so that its link can say what became of it, and a dead device
+// login, so that its device can (RFC 8628 §3.5, expired_token).
 const ChallengeMemory = 10 * time.Minute
 
 // SettingsStore keeps projects, clients and keys: few, read all the time, written by administrators.

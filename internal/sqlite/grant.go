@@ -37,7 +37,13 @@ func (s *Store) RedeemCode(ctx context.Context, r latchkey.Redemption, now time.
 		if err != nil {
 			return none, err
 		}
-		out := r.Judge(code, u, now)
+		var session latchkey.Session
+		if !code.Session.IsZero() {
+			if session, err = c.session(code.Session); err != nil {
+				return none, err
+			}
+		}
+		out := r.Judge(code, session, u, now)
 		if out.Code.Grant != code.Grant {
 			q := c.stmt(spendCode)
 			q.putHandle(out.Code.Grant.Handle)

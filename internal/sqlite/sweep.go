@@ -34,7 +34,7 @@ func (s *Store) Sweep(ctx context.Context, keepEvents time.Duration, limit int, 
 			{sweepCodes, now.Add(-latchkey.CodeMemory)},
 			{sweepGrants, now},
 			{sweepSessions, now},
-			{sweepDevices, now},
+			{sweepDevices, now.Add(-latchkey.ChallengeMemory)},
 			{sweepOnce, now},
 			{sweepMessages, now},
 		} {

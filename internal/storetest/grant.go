@@ -12,7 +12,7 @@ func redeemGivesGrant(w *world) {
 	r := w.Redemption(login.Code, w.now)
 	out, err := w.RedeemCode(w.ctx(), r, w.now)
 	w.must(err)
-	same(w, "what RedeemCode gives", out, r.Judge(login.Code, login.User, w.now))
+	same(w, "what RedeemCode gives", out, r.Judge(login.Code, login.Session, login.User, w.now))
 	w.wants("the verdict", out.Verdict, "")
 	u, g := w.standing(login.User.ID, r.NewGrant)
 	same(w, "the user", u, login.User)

@@ -70,7 +70,7 @@ func (s *Server) authorize(w http.ResponseWriter, r *http.Request, p latchkey.Pr
 	cookie, fresh := s.browser(r)
 	v := s.addressPage(r, p, pending{request: q}, cookie, f["login_hint"], "")
 	if fresh {
-		v.Cookie = s.cookie(cookie)
+		v.Cookies = append(v.Cookies, s.cookie(cookie))
 	}
 	return v, nil
 }
@@ -115,7 +115,9 @@ func web(uri string) bool {
 
 // scopes are the ones that mean something here. Others are left out of what is granted, as RFC 6749 §3.3 allows and OIDC
 // Core §3.1.2.1 asks.
-func scopes() []string { return []string{"openid", "email", "phone", "offline", "offline_access"} }
+func scopes() []string {
+	return []string{"openid", "profile", "email", "phone", "offline", "offline_access"}
+}
 
 func known(scope string) string {
 	words := slices.DeleteFunc(strings.Fields(scope), func(w string) bool { return !slices.Contains(scopes(), w) })

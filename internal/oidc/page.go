@@ -47,11 +47,13 @@ type view struct {
 	Change   string
 	Note     string // small, below
 
-	Goto   string // where a 303 leads instead of a page
-	Action string // of post.html
-	Fields []field
-	FormTo string // what besides this server a form's answer may lead to, for the Content-Security-Policy
-	Cookie *http.Cookie
+	Goto    string // where a 303 leads instead of a page
+	Action  string // of post.html
+	Fields  []field
+	FormTo  string // what besides this server a form's answer may lead to, for the Content-Security-Policy
+	Match   int    // the number that whoever approves the link picks; 0: none is asked for
+	More    any    // what a page with a template of its own needs besides
+	Cookies []*http.Cookie
 }
 
 type field struct{ Name, Value string }
@@ -71,8 +73,8 @@ func (s *Server) shown(f func(http.ResponseWriter, *http.Request, latchkey.Proje
 func (s *Server) show(w http.ResponseWriter, v view) error {
 	h := w.Header()
 	strict(h, v)
-	if v.Cookie != nil {
-		http.SetCookie(w, v.Cookie)
+	for _, c := range v.Cookies {
+		http.SetCookie(w, c)
 	}
 	if v.Goto != "" {
 		h.Set("Location", v.Goto)

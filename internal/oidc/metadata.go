@@ -51,7 +51,7 @@ func (s *Server) metadata(w http.ResponseWriter, _ *http.Request, p latchkey.Pro
 		TokenAuth: any, RevokeAuth: any, IntrospectAuth: back, ChallengeMethods: []string{"S256"},
 		Claims: []string{
 			"iss", "sub", "aud", "iat", "exp", "auth_time", "nonce", "amr", "at_hash", "email", "email_verified",
-			"phone_number", "phone_number_verified",
+			"phone_number", "phone_number_verified", "name", "given_name", "family_name", "nickname", "birthdate", "gender",
 		},
 		ClaimTypes: []string{"normal"},
 	})

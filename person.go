@@ -42,7 +42,7 @@ func (c PersonChange) Check(now time.Time) error {
 			return BadField(field, "a name has 255 letters at the most, on one line")
 		}
 	}
-	if c.Birthday != nil {
+	if c.Birthday != nil && *c.Birthday != "" {
 		day, err := time.Parse(time.DateOnly, *c.Birthday)
 		if err != nil || day.After(now) || day.Year() < 1900 {
 			return BadField("birthday", "a birthday is yyyy-MM-dd, in the past")
@@ -58,7 +58,8 @@ func (c PersonChange) Check(now time.Time) error {
 	return nil
 }
 
-// Describe is u after a change. The birthday can be said once (contract.md §7): saying the same again is no error.
+// Describe is u after a change. The birthday can be said once (contract.md §7), and not be taken back: saying the same again
+// is no error.
 // Errors: Invalid.
 func (u User) Describe(c PersonChange) (User, error) {
 	if c.Birthday != nil && u.Person.Birthday != "" && u.Person.Birthday != *c.Birthday {

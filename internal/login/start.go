@@ -3,6 +3,7 @@ package login
 import (
 	"context"
 	"strings"
+	"time"
 
 	"github.com/latchkey-dev/latchkey"
 )
@@ -49,6 +50,8 @@ const (
 type Operation struct {
 	ID    latchkey.ChallengeID
 	Match int // the number that the waiting device shows, two digits; 0 when the project approves by button
+	// Expires is when its code ends: for the page of ours that counts down.
+	Expires time.Time
 }
 
 // Start makes a challenge, or sends a live one's message again, and puts the message into the outbox. A known and an
@@ -106,7 +109,7 @@ func (s *Service) Check(ctx context.Context, r StartRequest) (latchkey.Project, 
 // operation tells the match number whether or not the message carries a link: that may follow from how often the
 // address was guessed at, which is not the caller's to know.
 func (s *Service) operation(c latchkey.Challenge) Operation {
-	out := Operation{ID: c.ID}
+	out := Operation{ID: c.ID, Expires: c.Expires}
 	if m, ok := s.Secrets.Match(c.ID, c.Project, c.To); ok && c.Number {
 		out.Match = m.Number
 	}

@@ -69,7 +69,7 @@ func (s *Server) send(r *http.Request, p latchkey.Project, at pending, cookie la
 	op, err := s.Login.Start(r.Context(), start)
 	switch latchkey.CodeOf(err) {
 	case "":
-		at.Operation = op.ID.String()
+		at.Operation, at.Match, at.Sent, at.Expires = op.ID.String(), op.Match, s.Now().UTC(), op.Expires
 		return s.codePage(r, p, at, cookie, "", note), nil
 	case latchkey.CallOff, latchkey.InvalidPhone, latchkey.PhoneCannotSMS:
 		return s.addressPage(r, p, at, cookie, at.Address, "page.login_bad_address"), nil

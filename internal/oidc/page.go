@@ -182,6 +182,7 @@ func (s *Server) codePage(r *http.Request, p latchkey.Project, at pending, cooki
 	v.Step, v.Alert, v.Note = "code", say.text(alert), say.text(note)
 	v.Label, v.Button = say.text("page.login_code"), say.text("page.login_enter")
 	v.Again, v.Change = say.text("page.login_again"), say.text("page.login_change")
+	v.Match = at.Match
 	return s.sealed(r, p, v, at, cookie)
 }
 

@@ -29,6 +29,7 @@ var table = map[string]room{
 	// Rooms that only compute.
 	"internal/address":   {house: []string{""}, outside: []string{"github.com/nyaruka/phonenumbers", "golang.org/x/net"}},
 	"internal/form":      {house: []string{""}},
+	"internal/cookie":    {house: []string{""}},
 	"internal/catalog":   {house: []string{""}, outside: []string{"github.com/nicksnyder/go-i18n/v2", "golang.org/x/text"}},
 	"internal/device":    {outside: []string{"github.com/mileusna/useragent"}},
 	"internal/jose":      {house: []string{""}, outside: []string{"github.com/go-jose/go-jose/v4"}},

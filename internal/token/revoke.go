@@ -121,10 +121,15 @@ func (s *Service) alive(ctx context.Context, c latchkey.Claims, p latchkey.Proje
 	if !c.OfUser(latchkey.Issuer(s.PublicURL, p.ID), p.ID, now) {
 		return false, nil
 	}
+	u, g, err := s.standing(ctx, c)
+	return u.Project == p.ID && c.Alive(u, g, now), err
+}
+
+// standing gives what c stands on, zero where there is nothing.
+func (s *Service) standing(ctx context.Context, c latchkey.Claims) (latchkey.User, latchkey.Grant, error) {
 	user, _ := latchkey.ParseUserID(c.Subject) // a subject that is none is nobody, and a zero id is not looked for
 	grant, _ := latchkey.ParseHandle(c.Grant)
-	u, g, err := s.Store.Standing(ctx, user, latchkey.GrantID{Handle: grant})
-	return u.Project == p.ID && c.Alive(u, g, now), err
+	return s.Store.Standing(ctx, user, latchkey.GrantID{Handle: grant})
 }
 
 // verified gives the claims of a token that a key of p signed. Errors: BadUserToken.

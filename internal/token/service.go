@@ -1,10 +1,13 @@
 // Package token is the use case of tokens that clients ask for: authorization codes and refresh tokens turned into
 // access tokens, what becomes of tokens, and the public keys to verify them all with. Called by httpapi and oidc.
 //
-//	POST …/token                               Grant         one of the three:
+//	POST …/token                               Grant         one of the five:
 //	                     authorization_code    Redeem        code unspent → spent, grant made
 //	                     refresh_token         Refresh       generation n → n+1
 //	                     client_credentials    Server
+//	                     device_code           pollDevice    device approved → spent, grant made
+//	                     token-exchange        exchange      (changes nothing)
+//	POST …/device_authorization                StartDevice   → waiting
 //	POST …/revoke                              Revoke        grant good → revoked
 //	POST …/introspect                          Introspect    (changes nothing)
 //	GET  /projects/{id}/keys                   Keys
@@ -48,6 +51,7 @@ type Tokens struct {
 	ID      latchkey.Secret // empty without the scope openid
 	Life    time.Duration   // of Access
 	Scope   string
+	Issued  string // the type of Access, after a token exchange only (RFC 8693 §2.2.1)
 }
 
 // RedeemRequest is grant_type=authorization_code, decoded.
@@ -84,12 +88,10 @@ func (s *Service) Redeem(ctx context.Context, r RedeemRequest) (Tokens, error) {
 		return Tokens{}, out.Verdict
 	}
 	tokens, err := s.issue(ctx, r.Client, p, key, out.User, out.Grant, now)
-	if err != nil || !latchkey.HasScope(out.Grant.Scope, "openid") {
+	if err != nil {
 		return tokens, err
 	}
-	claims := latchkey.IDToken(latchkey.Issuer(s.PublicURL, p.ID), p, out.User, out.Grant, out.Code.Nonce, now)
-	tokens.ID, err = s.Signer.Sign(ctx, key, claims.WithAccessHash(key.Algorithm, tokens.Access))
-	return tokens, err
+	return s.identify(ctx, tokens, p, key, out.User, out.Grant, out.Code.Nonce, now)
 }
 
 // RefreshRequest is grant_type=refresh_token, decoded.
@@ -134,14 +136,14 @@ func (s *Service) Refresh(ctx context.Context, r RefreshRequest) (Tokens, error)
 }
 
 // Server gives a token for a back end that acts for itself (client_credentials).
-// Errors: UnknownClient.
+// Errors: UnknownClient; NotAllowed for a client that acts for people.
 func (s *Service) Server(ctx context.Context, c Credentials) (Tokens, error) {
 	client, p, key, err := s.authenticate(ctx, c)
 	if err != nil {
 		return Tokens{}, err
 	}
 	if client.Kind != latchkey.ServerClient {
-		return Tokens{}, &latchkey.Error{Code: latchkey.UnknownClient, Message: "Only a server client may ask for a server token."}
+		return Tokens{}, &latchkey.Error{Code: latchkey.NotAllowed, Message: "Only a server client may ask for a server token."}
 	}
 	now := s.Now().UTC()
 	access, err := s.Signer.Sign(ctx, key, latchkey.ServerToken(latchkey.Issuer(s.PublicURL, p.ID), jti(now), p, c.ID, now))
@@ -233,6 +235,17 @@ func (s *Service) issue(ctx context.Context, c Credentials, p latchkey.Project, 
 		out.Refresh = refresh
 	}
 	return out, nil
+}
+
+// identify adds the ID token, if the scope of g asks for one.
+func (s *Service) identify(ctx context.Context, t Tokens, p latchkey.Project, key latchkey.Key, u latchkey.User, g latchkey.Grant, nonce string, now time.Time) (Tokens, error) {
+	if !latchkey.HasScope(g.Scope, "openid") {
+		return t, nil
+	}
+	claims := latchkey.IDToken(latchkey.Issuer(s.PublicURL, p.ID), p, u, g, nonce, now)
+	var err error
+	t.ID, err = s.Signer.Sign(ctx, key, claims.WithAccessHash(key.Algorithm, t.Access))
+	return t, err
 }
 
 func jti(now time.Time) string { return latchkey.NewUUID(now, random()).String() }

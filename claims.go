@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"crypto/sha512"
 	"encoding/base64"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -195,6 +196,13 @@ func (c *Claims) addresses(u User) {
 func (c Claims) OfUser(issuer string, p ProjectID, now time.Time) bool {
 	return c.Issuer == issuer && c.Project == p.String() && Channel(c.Type).Valid() && c.Subject != "" &&
 		now.Unix() < c.Expires && c.Nonce == "" && c.AuthTime == 0
+}
+
+// OpensAccount reports whether c, a user token, opens the calls about the person's account, which show and change all that
+// there is of them. A token in the form of RFC 9068 is meant for other parties and says by its scope what it is good for: it
+// needs profile. Every other token was given on /api, whose clients are the project's own and know no such scope.
+func (c Claims) OpensAccount() bool {
+	return c.Form != AccessOnly || slices.Contains(c.Scopes, "profile")
 }
 
 // OfServer reports whether c, whose signature the key of project p verified, is a server token of p under issuer that has

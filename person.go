@@ -32,6 +32,26 @@ type PersonChange struct {
 	Gender                                  *Gender
 }
 
+// Fields names what c changes, as the wire spells it.
+func (c PersonChange) Fields() []string {
+	var out []string
+	for _, m := range []struct {
+		name  string
+		given bool
+	}{
+		{"first_name", c.FirstName != nil},
+		{"last_name", c.LastName != nil},
+		{"nickname", c.Nickname != nil},
+		{"birthday", c.Birthday != nil},
+		{"gender", c.Gender != nil},
+	} {
+		if m.given {
+			out = append(out, m.name)
+		}
+	}
+	return out
+}
+
 // maxName is the longest name, in letters.
 const maxName = 255
 

@@ -2,6 +2,8 @@
 // themselves. Called by httpapi and oidc.
 //
 //	POST /token/validate, every call with a bearer token    Authenticate
+//	every call about the account                            Owner
+//	PATCH /users/me                                         Describe
 //	POST /users/me/phone                                    SetPhone
 //	DELETE /users/me/phone/{phone}                          RemovePhone
 //	GET /oauth2/logout                                      LogOut
@@ -31,6 +33,7 @@ type Service struct {
 type Caller struct {
 	User   latchkey.User
 	Claims latchkey.Claims
+	Grant  latchkey.Grant // that the token stands on; zero for a token of the JWT protocol
 	From   latchkey.Origin
 }
 
@@ -66,7 +69,32 @@ func (s *Service) Authenticate(ctx context.Context, token latchkey.Secret, from 
 	if u.Project != project || !claims.Alive(u, g, now) {
 		return Caller{}, latchkey.BadBearer
 	}
-	return Caller{User: u, Claims: claims, From: from}, nil
+	return Caller{User: u, Claims: claims, Grant: g, From: from}, nil
+}
+
+// Owner is Authenticate for the calls about the person's account.
+// Errors: BadBearer; NarrowScope for a token that does not open them (latchkey.Claims.OpensAccount).
+func (s *Service) Owner(ctx context.Context, token latchkey.Secret, from latchkey.Origin) (Caller, error) {
+	in, err := s.Authenticate(ctx, token, from)
+	if err == nil && !in.Claims.OpensAccount() {
+		err = latchkey.NarrowScope
+	}
+	return in, err
+}
+
+// Describe changes what the user says of themselves, and gives the user after it. A change of nothing stores nothing.
+// Errors: Invalid.
+func (s *Service) Describe(ctx context.Context, in Caller, c latchkey.PersonChange) (latchkey.User, error) {
+	e := s.event(in, latchkey.UserDescribed, latchkey.Address{})
+	if err := c.Check(e.At); err != nil {
+		return in.User, err
+	}
+	fields := c.Fields()
+	if len(fields) == 0 {
+		return in.User, nil
+	}
+	e.Detail = strings.Join(fields, " ")
+	return s.Store.DescribeUser(ctx, in.User.ID, c, e)
 }
 
 // SetPhone stores a phone that the user typed. Nobody proved it, so it signs nobody in.
@@ -96,24 +124,6 @@ func (s *Service) Profile(ctx context.Context, p latchkey.ProjectID, token latch
 		return latchkey.Profile{}, latchkey.NarrowScope
 	}
 	return latchkey.UserProfile(in.User, strings.Join(in.Claims.Scopes, " ")), nil
-}
-
-// Scopes of a logout (contract.md §5).
-const (
-	LogOutSSO = "sso" // the browser session of the hosted pages; tokens live on
-	LogOutAll = "all" // every token and session of the user, everywhere
-)
-
-// LogOut ends the user's sessions in the given scope; empty is LogOutAll.
-// Errors: Invalid.
-func (s *Service) LogOut(ctx context.Context, in Caller, scope string) error {
-	switch scope {
-	case "", LogOutAll:
-		return s.Store.EndSessions(ctx, in.User.ID, s.event(in, latchkey.UserLoggedOut, latchkey.Address{}))
-	case LogOutSSO:
-		return nil // the caller's response ends the browser session; there is nothing in the store
-	}
-	return latchkey.BadField("sessions", "sessions is sso or all")
 }
 
 func (s *Service) event(in Caller, kind latchkey.Kind, about latchkey.Address) latchkey.Event {

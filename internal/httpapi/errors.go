@@ -56,6 +56,8 @@ func answerTo(c latchkey.Code) (a answer, ok bool) {
 		a = answer{401, "010-017", "Missing or invalid bearer token."}
 	case latchkey.LoginRequired: // not 010-017: a refreshed token would not help
 		a = answer{401, "002-016", "Nobody is signed in in this browser."}
+	case latchkey.NarrowScope: // not 401: a refreshed token would have the same scope
+		a = answer{403, "403", "The scope of the token does not open this call."}
 	case latchkey.UserNotFound:
 		a = answer{404, "003-002", "User not found."}
 	case latchkey.ProjectNotFound:
@@ -95,7 +97,6 @@ func answerTo(c latchkey.Code) (a answer, ok bool) {
 	case latchkey.Unavailable:
 		a = answer{503, "503", "Temporarily unavailable. Try again later."}
 	case latchkey.Internal,
-		latchkey.NarrowScope,   // of the standard endpoints: no call of the API asks for a scope
 		latchkey.Conflict,      // an administrator's: no call of the API makes it
 		latchkey.Undeliverable: // a sender's: the outbox keeps it
 		a = answer{500, "500", "Internal error."}
@@ -192,6 +193,8 @@ func (s *Server) fail(w *response, r *http.Request, err error) {
 		h.Set("WWW-Authenticate", `Bearer error="invalid_token"`)
 	case code == latchkey.BadBearer:
 		h.Set("WWW-Authenticate", "Bearer") // no error where no token was sent (RFC 6750 §3.1)
+	case code == latchkey.NarrowScope:
+		h.Set("WWW-Authenticate", `Bearer error="insufficient_scope", scope="profile"`)
 	}
 	if code == latchkey.ChallengeRequired {
 		h.Set("X-Captcha-Enabled", "1")

@@ -94,6 +94,12 @@ func (s *spy) SetContactPhone(ctx context.Context, id latchkey.UserID, phone lat
 	return err
 }
 
+func (s *spy) DescribeUser(ctx context.Context, id latchkey.UserID, c latchkey.PersonChange, e latchkey.Event) (latchkey.User, error) {
+	u, err := s.Store.DescribeUser(ctx, id, c, e)
+	s.count(err, nil)
+	return u, err
+}
+
 func (s *spy) EndSessions(ctx context.Context, id latchkey.UserID, e latchkey.Event) error {
 	err := s.Store.EndSessions(ctx, id, e)
 	s.count(err, nil)

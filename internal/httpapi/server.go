@@ -9,6 +9,8 @@
 //	push.go      the link's button on a page of the project's own
 //	token.go     tokens and keys
 //	user.go      the signed-in person
+//	authorize.go the way to the hosted login
+//	widget.go    how a project's own login form looks
 //	request.go   request ids, clean paths, the access line
 //	status.go    health, the reference, and what is the same for everybody
 //	decode.go    query, JSON → domain types
@@ -94,7 +96,9 @@ func (s *Server) Routes() []Route {
 		{"GET", "/api/projects/{projectId}/keys", s.keys},
 		{"POST", "/api/token/validate", s.validateToken},
 		{"GET", "/api/oauth2/logout", s.logOut},
+		{"GET", "/api/oauth2/auth", s.authorize},
 		{"GET", "/api/users/me", s.me},
+		{"PATCH", "/api/users/me", s.describeMe},
 		{"GET", "/api/users/me/email", s.myEmail},
 		{"GET", "/api/users/me/phone", s.myPhone},
 		{"POST", "/api/users/me/phone", s.setMyPhone},
@@ -102,6 +106,7 @@ func (s *Server) Routes() []Route {
 		{"GET", "/api/users/me/ask", s.ask},
 		{"GET", "/api/client/details", s.clientDetails},
 		{"GET", "/api/blank", s.blank},
+		{"GET", "/api/widget/ng/settings", s.widget},
 		{"GET", "/openapi.yaml", s.reference},
 		{"GET", "/healthz", s.healthy},
 		{"GET", "/readyz", s.ready},

@@ -11,9 +11,9 @@ import (
 	"github.com/latchkey-dev/latchkey/internal/form"
 )
 
-// caller gives the person whose bearer token came with r. Errors: BadBearer.
+// caller gives the person whose account the bearer token of r opens. Errors: BadBearer, NarrowScope.
 func (s *Server) caller(r *http.Request) (account.Caller, error) {
-	return s.Accounts.Authenticate(r.Context(), form.Bearer(r), s.origin(r))
+	return s.Accounts.Owner(r.Context(), form.Bearer(r), s.origin(r))
 }
 
 // user is the answer of GET /users/me (contract.md §7). What Latchkey does not keep is null: SDKs have the members, and
@@ -60,10 +60,38 @@ func (s *Server) me(w http.ResponseWriter, r *http.Request) error {
 	return encode(w, http.StatusOK, userOf(in.User))
 }
 
+// personBody is the body of PATCH /users/me. A member that is absent or null stays as it is.
+type personBody struct {
+	FirstName *string          `json:"first_name"`
+	LastName  *string          `json:"last_name"`
+	Nickname  *string          `json:"nickname"`
+	Birthday  *string          `json:"birthday"`
+	Gender    *latchkey.Gender `json:"gender"`
+}
+
+// describeMe is PATCH /users/me. An empty text takes away what was said, as one SDK has it; the birthday stays for good.
+func (s *Server) describeMe(w http.ResponseWriter, r *http.Request) error {
+	in, err := s.caller(r)
+	if err != nil {
+		return err
+	}
+	body, err := decode[personBody](w, r, latchkey.JWT)
+	if err != nil {
+		return err
+	}
+	after, err := s.Accounts.Describe(r.Context(), in, latchkey.PersonChange(body))
+	if err != nil {
+		return err
+	}
+	return encode(w, http.StatusOK, userOf(after))
+}
+
 func userOf(u latchkey.User) user {
 	out := user{
 		ID: u.ID.String(), Email: orNull(u.Email.Value()), Phone: orNull(phoneOf(u)),
 		PhoneAuth: orNull(strings.TrimPrefix(u.Phone.Value(), "+")), Username: u.Name(),
+		Nickname: orNull(u.Person.Nickname), FirstName: orNull(u.Person.FirstName), LastName: orNull(u.Person.LastName),
+		Name: orNull(u.Person.FullName()), Birthday: orNull(u.Person.Birthday), Gender: orNull(string(u.Person.Gender)),
 		Groups: []latchkey.Group{}, Devices: []string{}, IsUserActive: true, IsLastEmailConfirmed: !u.Email.IsZero(),
 		LastLogin: date(u.LastLogin), Registered: date(u.Registered),
 	}
@@ -172,7 +200,7 @@ func (s *Server) ask(w http.ResponseWriter, r *http.Request) error {
 
 // logOut is GET /oauth2/logout (contract.md §5).
 func (s *Server) logOut(w http.ResponseWriter, r *http.Request) error {
-	in, err := s.caller(r)
+	in, err := s.Accounts.Authenticate(r.Context(), form.Bearer(r), s.origin(r))
 	if err != nil {
 		return err
 	}

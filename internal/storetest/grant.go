@@ -157,10 +157,24 @@ func revokeEnds(w *world) {
 	same(w, "when the grant was revoked, after a second revocation", stored.Revoked, w.now)
 }
 
+func revokeByUser(w *world) {
+	u, g := w.grantOf(w.Email())
+	r := latchkey.Revocation{ID: g.ID, Project: g.Project, User: u.ID, From: w.Origin()}
+	out, err := w.RevokeGrant(w.ctx(), r, w.now)
+	w.must(err)
+	same(w, "what RevokeGrant gives", out, r.Judge(g, w.now))
+	same(w, "whether the person ends it", out.Done, true)
+	_, stored := w.standing(u.ID, g.ID)
+	same(w, "the grant", stored, out.Grant)
+	same(w, "the event", w.last(), out.Event)
+}
+
 func revokeLeaves(w *world) {
 	u, g := w.grantOf(w.Email())
 	events := w.count(latchkey.GrantRevoked)
+	stranger := w.login(w.Email()).User
 	for what, r := range map[string]latchkey.Revocation{
+		"another user":     {ID: g.ID, Project: g.Project, User: stranger.ID},
 		"an unknown grant": {ID: latchkey.GrantID{Handle: w.Handle(w.now)}, Project: g.Project, Client: g.Client},
 		"another client":   {ID: g.ID, Project: g.Project, Client: g.Client + 1},
 		"another project":  {ID: g.ID, Project: w.newProject("Other").ID, Client: g.Client},

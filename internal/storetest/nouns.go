@@ -65,15 +65,22 @@ func (ns *Nouns) Project(name string) latchkey.Project {
 	p.Algorithm = latchkey.ES256
 	p.TokenLife, p.AccessLife, p.RefreshLife = 2*time.Hour, 3*time.Hour, 4*time.Hour
 	p.Codes = latchkey.CodePolicy{Digits: 8, Life: 90 * time.Second, Tries: 4}
+	p.Sessions = latchkey.SessionPolicy{Idle: 5 * time.Hour, Life: 50 * time.Hour}
 	p.Approval, p.Logo, p.Color = latchkey.ByNumber, "https://game.example.com/logo.png", "#aa00ff"
+	p.Look = latchkey.Look{
+		Theme: latchkey.DarkTheme, DarkColor: "#ff00aa", Terms: "https://game.example.com/terms", Privacy: "https://game.example.com/privacy",
+		Texts: map[string]latchkey.LookTexts{"": {Title: "Hello <again>"}, "zh_CN": {Title: "你好", Intro: "\"Welcome\""}},
+	}
 	return p
 }
 
-// Client gives a confidential client of p whose id the store is to choose.
+// Client gives a confidential client of p with every setting set, whose id the store is to choose.
 func (ns *Nouns) Client(p latchkey.ProjectID) latchkey.Client {
 	return latchkey.Client{
 		Project: p, Name: "Web back end", Kind: latchkey.ConfidentialClient, SecretHash: latchkey.HashSecret("secret"),
 		RedirectURIs: []string{"https://game.example.com/cb", "app://game/cb"}, PKCERequired: true,
+		LogoutURIs: []string{"https://game.example.com/bye?a=b", "app://game/bye"}, PublicKeys: `{"keys":[{"kty":"EC","x":"ü"}]}`,
+		DeviceLogin: true,
 	}
 }
 
@@ -115,6 +122,67 @@ func (ns *Nouns) Attempt(c latchkey.Challenge, now time.Time) latchkey.Attempt {
 		From: c.From, NewUser: ns.UserID(now), NewCode: latchkey.CodeID{Handle: ns.Handle(now)},
 	}
 }
+
+// Staying gives the right answer to c in a browser that is to stay signed in and was signed in as old, or, for the zero
+// id, was not.
+func (ns *Nouns) Staying(c latchkey.Challenge, old latchkey.SessionID, now time.Time) latchkey.Attempt {
+	a := ns.Attempt(c, now)
+	a.NewSession.Handle, a.OldSession, a.Policy = ns.Handle(now), old, Policy()
+	return a
+}
+
+// Policy is how long the sessions of Staying live.
+func Policy() latchkey.SessionPolicy {
+	return latchkey.SessionPolicy{Idle: time.Hour, Life: 10 * time.Hour}
+}
+
+// SessionUse gives the way into client 43 by s, at now.
+func (ns *Nouns) SessionUse(s latchkey.Session, now time.Time) latchkey.SessionUse {
+	return latchkey.SessionUse{
+		ID: s.ID, Project: s.Project, Policy: Policy(), NewCode: latchkey.CodeID{Handle: ns.Handle(now)}, From: ns.Origin(),
+		Ask: latchkey.Ask{
+			Client: 43, Redirect: "https://other.example.com/cb", State: "another state", Scope: "openid", Payload: "payload",
+			Nonce: "another nonce", Locale: "de",
+		},
+	}
+}
+
+// Ending gives the wish of whoever holds s that it ends.
+func (ns *Nouns) Ending(s latchkey.Session) latchkey.Ending {
+	return latchkey.Ending{ID: s.ID, Project: s.Project, Why: "signed out", From: ns.Origin()}
+}
+
+// Device gives a device of client 44 of p that waits from now on, with every member set that is set then.
+func (ns *Nouns) Device(p latchkey.ProjectID, now time.Time) latchkey.DeviceLogin {
+	return latchkey.DeviceLogin{
+		ID: latchkey.DeviceLoginID{Handle: ns.Handle(now)}, Project: p, Client: 44, Scope: "openid offline_access",
+		UserCode: latchkey.HashSecret(latchkey.Secret(fmt.Sprint("user code", ns.n.Add(1)))), From: ns.Origin(),
+		State: latchkey.Waiting, Interval: latchkey.DevicePollInterval, Started: now, Expires: now.Add(latchkey.DeviceLoginLife),
+	}
+}
+
+// Press gives the yes of the person who is signed in by s to d.
+func (ns *Nouns) Press(d latchkey.DeviceLogin, s latchkey.Session) latchkey.DevicePress {
+	return latchkey.DevicePress{UserCode: d.UserCode, Project: d.Project, Approve: true, Session: s.ID, From: ns.Origin()}
+}
+
+// Poll gives the poll of d, made at now.
+func (ns *Nouns) Poll(d latchkey.DeviceLogin, now time.Time) latchkey.DevicePoll {
+	return latchkey.DevicePoll{
+		ID: d.ID, Project: d.Project, Client: d.Client, NewGrant: latchkey.GrantID{Handle: ns.Handle(now)},
+		Life: 24 * time.Hour, Access: time.Hour, From: ns.Origin(),
+	}
+}
+
+// Description gives a change of everything that people say of themselves.
+func (ns *Nouns) Description() latchkey.PersonChange {
+	gender := latchkey.OtherGender
+	return latchkey.PersonChange{
+		FirstName: ptr("Ünï \"Q\""), LastName: ptr("<Code>"), Nickname: ptr("nick\u2028name"), Birthday: ptr("1999-12-31"), Gender: &gender,
+	}
+}
+
+func ptr(s string) *string { return &s }
 
 // Redemption gives the redemption of the code that out gave, made at now.
 func (ns *Nouns) Redemption(code latchkey.AuthorizationCode, now time.Time) latchkey.Redemption {

@@ -138,6 +138,126 @@ func oneHead(w *world) {
 	same(w, "events", int64(w.count(latchkey.GrantRotated)), rotated.Load())
 }
 
+// oneEnding: a session that many end at once ends once.
+func oneEnding(w *world) {
+	login := w.stays(w.Email())
+	var done atomic.Int64
+	w.parallel(16, func(int) {
+		out, err := w.EndSession(w.ctx(), w.Ending(login.Session), w.now)
+		if err != nil {
+			w.Errorf("EndSession: %v", err)
+		}
+		if out.Done {
+			done.Add(1)
+		}
+	})
+	same(w, "how often the session ended", done.Load(), 1)
+	same(w, "events", w.count(latchkey.SessionEnded), 1)
+}
+
+// nothingOutlivesASession: browsers go into clients, and clients redeem, while the person signs out. Whoever comes first,
+// what is left in the end has refresh tokens.
+func nothingOutlivesASession(w *world) {
+	login := w.stays(w.Email())
+	grants := make([]latchkey.Grant, 64)
+	w.parallel(len(grants), func(i int) {
+		if i == len(grants)/2 {
+			if _, err := w.EndSession(w.ctx(), w.Ending(login.Session), w.now); err != nil {
+				w.Errorf("EndSession: %v", err)
+			}
+			return
+		}
+		x := w.SessionUse(login.Session, w.now)
+		if i%2 == 0 {
+			toStayAway(&x.Ask)
+		}
+		used, err := w.UseSession(w.ctx(), x, w.now)
+		if err != nil {
+			w.Errorf("UseSession: %v", err)
+		}
+		if used.Verdict != nil {
+			return
+		}
+		red, err := w.RedeemCode(w.ctx(), w.Redemption(used.Code, w.now), w.now)
+		if err != nil {
+			w.Errorf("RedeemCode: %v", err)
+		}
+		grants[i] = red.Grant
+		if away := red.Grant.Offline(); away != (i%2 == 0) && red.Verdict == nil {
+			w.Errorf("grant %d: with refresh tokens %v", i, away)
+		}
+	})
+	s, _ := w.session(login.Session.ID)
+	same(w, "the session", s, latchkey.Session{})
+	for _, g := range grants {
+		u, stored := w.standing(login.User.ID, g.ID)
+		if good := stored.Good(u, w.now); good != stored.Offline() {
+			w.Errorf("a grant with refresh tokens %v is good %v after its session: %+v", stored.Offline(), good, stored)
+		}
+	}
+	out, err := w.UseSession(w.ctx(), w.SessionUse(login.Session, w.now), w.now)
+	w.must(err)
+	w.wants("a use after the end", out.Verdict, latchkey.LoginRequired)
+}
+
+func onePress(w *world) {
+	s, d := w.stays(w.Email()).Session, w.waits()
+	var counted, refused atomic.Int64
+	w.parallel(32, func(i int) {
+		x := w.Press(d, s)
+		x.Approve = i%2 == 0
+		out, err := w.PressDeviceLogin(w.ctx(), x, w.now)
+		switch {
+		case err != nil:
+			w.Errorf("PressDeviceLogin: %v", err)
+		case out.Verdict == nil:
+			counted.Add(1)
+		case latchkey.CodeOf(out.Verdict) == latchkey.NotFound:
+			refused.Add(1)
+		}
+	})
+	if counted.Load() != 1 || refused.Load() != 31 {
+		w.Errorf("of 32 presses at once %d counted and %d were refused: want 1 and 31", counted.Load(), refused.Load())
+	}
+	same(w, "events", w.count(latchkey.DeviceApproved)+w.count(latchkey.DeviceDenied), 1)
+}
+
+func oneGrantPerDevice(w *world) {
+	login := w.stays(w.Email())
+	d := w.approved(login.Session)
+	var won, lost atomic.Int64
+	w.parallel(32, func(int) {
+		out, err := w.PollDeviceLogin(w.ctx(), w.Poll(d, w.now), w.now)
+		switch {
+		case err != nil:
+			w.Errorf("PollDeviceLogin: %v", err)
+		case out.Verdict == nil:
+			won.Add(1)
+		case latchkey.CodeOf(out.Verdict) == latchkey.BadGrant:
+			lost.Add(1)
+		}
+	})
+	if won.Load() != 1 || lost.Load() != 31 {
+		w.Errorf("of 32 polls at once %d gave a grant and %d were refused: want 1 and 31", won.Load(), lost.Load())
+	}
+	same(w, "grants", len(w.grantsOf(login.User.ID)), 1)
+}
+
+func oneFirst(w *world) {
+	h := latchkey.HashSecret("jti")
+	var firsts atomic.Int64
+	w.parallel(100, func(int) {
+		first, err := w.Once(w.ctx(), h, w.now.Add(time.Minute), w.now)
+		if err != nil {
+			w.Errorf("Once: %v", err)
+		}
+		if first {
+			firsts.Add(1)
+		}
+	})
+	same(w, "how many of 100 at once were the first", firsts.Load(), 1)
+}
+
 func oneApproval(w *world) {
 	c := w.start(w.Email(), withLink)
 	w.parallel(16, func(int) {

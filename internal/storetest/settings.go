@@ -53,6 +53,8 @@ func updateProjectReplaces(w *world) {
 	p.LinkURLs, p.AllowedOrigins, p.DefaultLocale = nil, nil, ""
 	p.TokenLife, p.AccessLife, p.RefreshLife = time.Minute, 2*time.Minute, 3*time.Minute
 	p.Codes = latchkey.CodePolicy{Digits: 10, Life: 30 * time.Second, Tries: 1}
+	p.Sessions = latchkey.SessionPolicy{Idle: time.Minute, Life: 2 * time.Minute}
+	p.Look = latchkey.Look{Theme: latchkey.LightTheme, Texts: map[string]latchkey.LookTexts{"de": {Intro: "Hallo"}}}
 	e := w.Event(latchkey.ProjectUpdated, p.ID, w.now)
 	w.must(w.UpdateProject(w.ctx(), p, e))
 	got, err := w.Store.Project(w.ctx(), p.ID)
@@ -62,6 +64,11 @@ func updateProjectReplaces(w *world) {
 	got, err = w.Store.Project(w.ctx(), other.ID)
 	w.must(err)
 	same(w, "the other project", got, other)
+	p.Look = latchkey.Look{}
+	w.must(w.UpdateProject(w.ctx(), p, e))
+	got, err = w.Store.Project(w.ctx(), p.ID)
+	w.must(err)
+	same(w, "the project that looks like ours", got, p)
 }
 
 func updateProjectNotFound(w *world) {
@@ -83,12 +90,14 @@ func (w *world) noEvents(p latchkey.ProjectID) {
 func deleteProjectTakesAll(w *world) {
 	kept := w.project
 	keptUser, keptGrant := w.grantOf(w.Email())
+	keptSession, keptDevice := w.stays(w.Email()).Session, w.waits()
 	w.project = w.newProject("Doomed")
 	w.must(w.AddKey(w.ctx(), w.Key(w.project.ID, latchkey.ES256, latchkey.ActiveKey, w.now), false, w.Event(latchkey.KeyAdded, w.project.ID, w.now)))
 	cl, err := w.CreateClient(w.ctx(), w.Nouns.Client(w.project.ID), w.Event(latchkey.ClientCreated, w.project.ID, w.now))
 	w.must(err)
 	u, g := w.grantOf(w.Email())
 	code := w.login(w.Email()).Code
+	session, device := w.stays(w.Email()).Session, w.waits()
 	to := w.Phone()
 	c := w.start(to, withLink)
 	w.answer(c, WrongCode)
@@ -109,6 +118,10 @@ func deleteProjectTakesAll(w *world) {
 	gotUser, gotGrant := w.standing(u.ID, g.ID)
 	same(w, "its user", gotUser, latchkey.User{})
 	same(w, "its grant", gotGrant, latchkey.Grant{})
+	gotSession, _ := w.session(session.ID)
+	same(w, "its session", gotSession, latchkey.Session{})
+	_, err = w.DeviceLogin(w.ctx(), device.UserCode)
+	w.wants("its device", err, latchkey.NotFound)
 	red, err := w.RedeemCode(w.ctx(), w.Redemption(code, w.now), w.now)
 	w.must(err)
 	same(w, "its code", red.Code, latchkey.AuthorizationCode{})
@@ -123,6 +136,9 @@ func deleteProjectTakesAll(w *world) {
 	gotUser, gotGrant = w.standing(keptUser.ID, keptGrant.ID)
 	same(w, "the other project's user", gotUser, keptUser)
 	same(w, "the other project's grant", gotGrant, keptGrant)
+	gotSession, _ = w.session(keptSession.ID)
+	same(w, "the other project's session", gotSession, keptSession)
+	same(w, "the other project's device", w.device(keptDevice.UserCode), keptDevice)
 
 	// The same project made again begins with nothing, the guesses included.
 	w.must(w.CreateProject(w.ctx(), w.project, nil, w.Event(latchkey.ProjectCreated, w.project.ID, w.now)))
@@ -165,6 +181,7 @@ func createClientChoosesID(w *world) {
 func createClientKeepsID(w *world) {
 	c := w.Nouns.Client(w.project.ID)
 	c.ID, c.Kind, c.SecretHash, c.RedirectURIs, c.PKCERequired = 777, latchkey.PublicClient, latchkey.Hash{}, nil, false
+	c.LogoutURIs, c.PublicKeys, c.DeviceLogin = nil, "", false
 	made, err := w.CreateClient(w.ctx(), c, w.Event(latchkey.ClientCreated, w.project.ID, w.now))
 	w.must(err)
 	same(w, "what CreateClient gives", made, c)
@@ -204,6 +221,7 @@ func updateClientKeepsProject(w *world) {
 	change.Project = w.newProject("Other").ID
 	change.Name, change.Kind, change.SecretHash = "New", latchkey.PublicClient, latchkey.Hash{}
 	change.RedirectURIs, change.PKCERequired = []string{"app://new"}, false
+	change.LogoutURIs, change.PublicKeys, change.DeviceLogin = []string{"app://new/bye"}, "", false
 	e := w.Event(latchkey.ClientUpdated, w.project.ID, w.now)
 	w.must(w.UpdateClient(w.ctx(), change, e))
 	got, err := w.Store.Client(w.ctx(), c.ID)
@@ -225,6 +243,8 @@ func deleteClientTakesGrants(w *world) {
 	u, g := w.grantOf(w.Email(), by(gone.ID))
 	code := w.login(w.Email(), by(gone.ID)).Code
 	keptUser, keptGrant := w.grantOf(w.Email(), by(kept.ID))
+	device := w.waits(func(d *latchkey.DeviceLogin) { d.Client = gone.ID })
+	keptDevice := w.waits(func(d *latchkey.DeviceLogin) { d.Client = kept.ID })
 	w.must(w.DeleteClient(w.ctx(), gone.ID, w.Event(latchkey.ClientDeleted, w.project.ID, w.now)))
 	_, err := w.Store.Client(w.ctx(), gone.ID)
 	w.wants("the client", err, latchkey.UnknownClient)
@@ -236,6 +256,9 @@ func deleteClientTakesGrants(w *world) {
 	same(w, "its code", out.Code, latchkey.AuthorizationCode{})
 	_, grant = w.standing(keptUser.ID, keptGrant.ID)
 	same(w, "the other client's grant", grant, keptGrant)
+	_, err = w.DeviceLogin(w.ctx(), device.UserCode)
+	w.wants("its device", err, latchkey.NotFound)
+	same(w, "the other client's device", w.device(keptDevice.UserCode), keptDevice)
 	w.wants("deleting it again", w.DeleteClient(w.ctx(), gone.ID, w.Event(latchkey.ClientDeleted, w.project.ID, w.now)), latchkey.UnknownClient)
 	same(w, "events", w.count(latchkey.ClientDeleted), 1)
 }

@@ -75,6 +75,49 @@ func sweepGrants(w *world) {
 	same(w, "the user", user, u)
 }
 
+func sweepSessions(w *world) {
+	login := w.stays(w.Email())
+	w.sent()
+	w.now = login.Session.Expires.Add(-time.Microsecond)
+	if _, err := w.Sweep(w.ctx(), forever, 100, w.now); err != nil {
+		w.Fatal(err)
+	}
+	s, _ := w.session(login.Session.ID)
+	same(w, "the session just before its end", s, login.Session)
+	w.now = login.Session.Expires
+	w.sweeps("at the end of the session", forever, 100, 1)
+	s, _ = w.session(login.Session.ID)
+	same(w, "the session", s, latchkey.Session{})
+}
+
+func sweepDevices(w *world) {
+	d := w.waits()
+	w.now = d.Expires.Add(latchkey.ChallengeMemory - time.Microsecond)
+	w.sweeps("while it is remembered", forever, 100, 0)
+	w.wants("RFC 8628 §3.5: a poll of the dead device", w.polls(d).Verdict, latchkey.ExpiredToken)
+	w.now = w.now.Add(time.Microsecond)
+	w.sweeps("when its memory ends", forever, 100, 1)
+	_, err := w.DeviceLogin(w.ctx(), d.UserCode)
+	w.wants("the device", err, latchkey.NotFound)
+}
+
+func sweepOnce(w *world) {
+	h, until := latchkey.HashSecret("jti"), w.now.Add(time.Hour)
+	remember := func(want bool) {
+		w.Helper()
+		first, err := w.Once(w.ctx(), h, until, w.now)
+		w.must(err)
+		same(w, "whether it is the first", first, want)
+	}
+	remember(true)
+	w.now = until.Add(-time.Microsecond)
+	w.sweeps("while it is remembered", forever, 100, 0)
+	remember(false)
+	w.now = until
+	w.sweeps("when its time is over", forever, 100, 1)
+	remember(true)
+}
+
 func sweepMessages(w *world) {
 	c := w.start(w.Email())
 	w.now = c.Expires.Add(-time.Microsecond)
@@ -125,8 +168,12 @@ func sweepKeepsTheLiving(w *world) {
 	to := w.Email()
 	w.answer(w.start(to), WrongCode)
 	c := w.start(w.Email(), withLink)
+	session, device := w.stays(w.Email()).Session, w.waits()
 	w.sweeps("nothing is dead", forever, 100, 0)
 	same(w, "a challenge", w.stored(c.ID), c)
+	s, _ := w.session(session.ID)
+	same(w, "a session", s, session)
+	same(w, "a device", w.device(device.UserCode), device)
 	user, grant := w.standing(u.ID, g.ID)
 	same(w, "a user", user, u)
 	same(w, "a grant", grant, g)

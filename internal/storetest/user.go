@@ -96,8 +96,111 @@ func setContactPhone(w *world) {
 	}
 }
 
+func grantsNewestFirst(w *world) {
+	to := w.Email()
+	var want []latchkey.Grant
+	for range 4 {
+		_, g := w.grantOf(to)
+		want = append(want, g)
+		w.now = w.now.Add(time.Second)
+	}
+	w.grantOf(w.Email())
+	slices.Reverse(want)
+	same(w, "the grants", w.grantsOf(want[0].User), want)
+	_, err := w.RevokeGrant(w.ctx(), latchkey.Revocation{ID: want[1].ID, Project: want[1].Project, User: want[1].User}, w.now)
+	w.must(err)
+	want = slices.Delete(want, 1, 2)
+	same(w, "the grants after one was revoked", w.grantsOf(want[0].User), want)
+	w.now = want[2].Expires
+	same(w, "the grants at the instant of one's death", w.grantsOf(want[0].User), want[:2])
+	same(w, "the grants of nobody", len(w.grantsOf(w.UserID(w.now))), 0)
+}
+
+func (w *world) grantsOf(id latchkey.UserID) []latchkey.Grant {
+	w.Helper()
+	gs, err := w.Grants(w.ctx(), id, w.now)
+	w.must(err)
+	return gs
+}
+
+func describeUser(w *world) {
+	to := w.Email()
+	login := w.stays(to)
+	u, other := login.User, w.login(w.Email()).User
+	change := w.Description()
+	e := w.Event(latchkey.UserDescribed, w.project.ID, w.now)
+	got, err := w.DescribeUser(w.ctx(), u.ID, change, e)
+	w.must(err)
+	u.Person = latchkey.Person{
+		FirstName: *change.FirstName, LastName: *change.LastName, Nickname: *change.Nickname, Birthday: *change.Birthday,
+		Gender: *change.Gender,
+	}
+	same(w, "what DescribeUser gives", got, u)
+	same(w, "the event", w.last(), e)
+	w.isEverywhere(login.Session.ID, u)
+	stored, err := w.User(w.ctx(), other.ID)
+	w.must(err)
+	same(w, "another user", stored, other)
+	again := w.login(to).User
+	same(w, "what a later login leaves of it", again.Person, u.Person)
+
+	got, err = w.DescribeUser(w.ctx(), u.ID, latchkey.PersonChange{Nickname: ptr("")}, e)
+	w.must(err)
+	u = again
+	u.Person.Nickname = ""
+	same(w, "the user without a nickname", got, u)
+	w.isEverywhere(login.Session.ID, u)
+}
+
+// isEverywhere checks that every verb that gives a user gives u.
+func (w *world) isEverywhere(s latchkey.SessionID, u latchkey.User) {
+	w.Helper()
+	got, err := w.User(w.ctx(), u.ID)
+	w.must(err)
+	same(w, "User", got, u)
+	got, _ = w.standing(u.ID, latchkey.GrantID{})
+	same(w, "the user of Standing", got, u)
+	_, got = w.session(s)
+	same(w, "the user of Session", got, u)
+	for what, address := range map[string]latchkey.Address{"Users by address": u.Email, "Users": {}} {
+		us, err := w.Users(w.ctx(), w.project.ID, address, latchkey.UserID{}, 1)
+		w.must(err)
+		same(w, what, us, []latchkey.User{u})
+	}
+}
+
+func describeUserClears(w *world) {
+	u := w.login(w.Email()).User
+	e := w.Event(latchkey.UserDescribed, w.project.ID, w.now)
+	_, err := w.DescribeUser(w.ctx(), u.ID, latchkey.PersonChange{FirstName: ptr("Ann")}, e)
+	w.must(err)
+	got, err := w.DescribeUser(w.ctx(), u.ID, latchkey.PersonChange{FirstName: ptr("")}, e)
+	w.must(err)
+	same(w, "the user after clearing all they said", got, u)
+	stored, err := w.User(w.ctx(), u.ID)
+	w.must(err)
+	same(w, "the user in the store", stored, u)
+}
+
+func describeUserErrors(w *world) {
+	u := w.login(w.Email()).User
+	e := w.Event(latchkey.UserDescribed, w.project.ID, w.now)
+	u, err := w.DescribeUser(w.ctx(), u.ID, latchkey.PersonChange{Birthday: ptr("1999-12-31")}, e)
+	w.must(err)
+	_, err = w.DescribeUser(w.ctx(), u.ID, latchkey.PersonChange{Birthday: ptr("2000-01-01"), Nickname: ptr("x")}, e)
+	w.wants("another birthday", err, latchkey.Invalid)
+	stored, err := w.User(w.ctx(), u.ID)
+	w.must(err)
+	same(w, "the user", stored, u)
+	_, err = w.DescribeUser(w.ctx(), w.UserID(w.now), w.Description(), e)
+	w.wants("an unknown user", err, latchkey.UserNotFound)
+	same(w, "events", w.count(latchkey.UserDescribed), 1)
+}
+
 func endSessions(w *world) {
-	u, g := w.grantOf(w.Email())
+	to := w.Email()
+	u, g := w.grantOf(to)
+	s := w.stays(to).Session
 	e := w.Event(latchkey.UserLoggedOut, w.project.ID, w.now)
 	w.must(w.EndSessions(w.ctx(), u.ID, e))
 	user, grant := w.standing(u.ID, g.ID)
@@ -105,14 +208,22 @@ func endSessions(w *world) {
 	if grant.Good(user, w.now) {
 		w.Error("the grant is still good")
 	}
+	if s.Good(user, w.now) {
+		w.Error("the session is still good")
+	}
 	same(w, "the event", w.last(), e)
 	out, err := w.RotateGrant(w.ctx(), w.Rotation(g), w.now)
 	w.must(err)
 	w.wants("its refresh token", out.Verdict, latchkey.BadGrant)
+	used, err := w.UseSession(w.ctx(), w.SessionUse(s, w.now), w.now)
+	w.must(err)
+	w.wants("its session", used.Verdict, latchkey.LoginRequired)
 }
 
 func setBan(w *world) {
-	u, g := w.grantOf(w.Email())
+	to := w.Email()
+	u, g := w.grantOf(to)
+	s := w.stays(to).Session
 	ban := latchkey.Ban{From: w.now.Add(time.Hour), Until: w.now.AddDate(7000, 0, 0), Reason: "Betrug"}
 	e := w.Event(latchkey.UserBanned, w.project.ID, w.now)
 	w.must(w.SetBan(w.ctx(), u.ID, ban, e))
@@ -128,13 +239,17 @@ func setBan(w *world) {
 	want.Ban = latchkey.Ban{}
 	user, _ = w.standing(u.ID, g.ID)
 	same(w, "the user after the ban", user, want)
+	if grant.Good(user, w.now) || s.Good(user, w.now) {
+		w.Error("what the ban ended is good again")
+	}
 }
 
 func deleteUser(w *world) {
 	to, from := w.Email(), w.Origin()
 	kept, keptGrant := w.grantOf(w.Email())
 	u, g := w.grantOf(to)
-	code := w.login(to).Code
+	code, session := w.login(to).Code, w.stays(to).Session
+	keptSession := w.stays(kept.Email).Session
 	w.answer(w.start(to), WrongCode, from)
 	e := w.Event(latchkey.UserDeleted, w.project.ID, w.now)
 	w.must(w.DeleteUser(w.ctx(), u.ID, e))
@@ -142,6 +257,8 @@ func deleteUser(w *world) {
 	user, grant := w.standing(u.ID, g.ID)
 	same(w, "the user", user, latchkey.User{})
 	same(w, "the grant", grant, latchkey.Grant{})
+	gone, _ := w.session(session.ID)
+	same(w, "the session", gone, latchkey.Session{})
 	out, err := w.RedeemCode(w.ctx(), w.Redemption(code, w.now), w.now)
 	w.must(err)
 	w.wants("redeeming their code", out.Verdict, latchkey.BadGrant)
@@ -153,6 +270,8 @@ func deleteUser(w *world) {
 	user, grant = w.standing(kept.ID, keptGrant.ID)
 	same(w, "another user", user, kept)
 	same(w, "another user's grant", grant, keptGrant)
+	left, _ := w.session(keptSession.ID)
+	same(w, "another user's session", left, keptSession)
 }
 
 func unknownUsers(w *world) {

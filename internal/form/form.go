@@ -83,29 +83,53 @@ func (f Form) Required(name string) (string, error) {
 	return f[name], nil
 }
 
-// Client reads who the client says it is: from the form, or from HTTP Basic, whose two parts are form-encoded (RFC 6749
-// §2.3.1), but never both.
+// A Client is who the client says it is, and how it means to prove it.
+type Client struct {
+	ID        latchkey.ClientID // zero where only an assertion tells
+	Secret    latchkey.Secret   // empty: none presented
+	Assertion latchkey.Secret   // a JWT that the client signed (RFC 7523 §2.2); empty: none presented
+}
+
+// assertionType is the one kind of assertion that is known (RFC 7523 §2.2).
+const assertionType = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+
+// Client reads who the client says it is: from the form, from HTTP Basic, whose two parts are form-encoded (RFC 6749
+// §2.3.1), or from an assertion, but from one of them only (§2.3).
 //
 // Errors: Malformed, UnknownClient.
-func (f Form) Client(r *http.Request) (latchkey.ClientID, latchkey.Secret, error) {
-	id, secret := f["client_id"], f["client_secret"]
-	if user, password, ok := r.BasicAuth(); ok {
+func (f Form) Client(r *http.Request) (Client, error) {
+	id, c := f["client_id"], Client{Secret: latchkey.Secret(f["client_secret"]), Assertion: latchkey.Secret(f["client_assertion"])}
+	user, password, basic := r.BasicAuth()
+	kind := f["client_assertion_type"]
+	switch {
+	case (kind != "" || c.Assertion != "") && (basic || c.Secret != ""):
+		return Client{}, malformed("The client authenticates by an assertion or by a secret, not by both.")
+	case kind != "" && kind != assertionType:
+		return Client{}, &latchkey.Error{Code: latchkey.UnknownClient, Field: "client_assertion_type", Message: "The type is " + assertionType + "."}
+	case (kind == "") != (c.Assertion == ""):
+		return Client{}, malformed("client_assertion and client_assertion_type come together.")
+	}
+	if basic {
 		user, err1 := url.QueryUnescape(user)
 		password, err2 := url.QueryUnescape(password)
 		switch {
 		case err1 != nil || err2 != nil:
-			return 0, "", latchkey.UnknownClient
-		case secret != "" || id != "" && id != user:
-			return 0, "", malformed("The client authenticates by HTTP Basic or by form fields, not by both.")
+			return Client{}, latchkey.UnknownClient
+		case c.Secret != "" || id != "" && id != user:
+			return Client{}, malformed("The client authenticates by HTTP Basic or by form fields, not by both.")
 		}
-		id, secret = user, password
+		id, c.Secret = user, latchkey.Secret(password)
+	}
+	if id == "" && c.Assertion != "" {
+		return c, nil // its subject tells (RFC 7521 §4.2)
 	}
 	if id == "" {
 		_, err := f.Required("client_id")
-		return 0, "", err
+		return Client{}, err
 	}
-	client, err := ParseClient(id)
-	return client, latchkey.Secret(secret), err
+	var err error
+	c.ID, err = ParseClient(id)
+	return c, err
 }
 
 // ParseClient reads a client_id, a positive integer. Errors: UnknownClient.

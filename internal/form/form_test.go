@@ -54,6 +54,9 @@ func TestRFC6749_3_2_Parameters(t *testing.T) {
 	}
 }
 
+const jwtBearer = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+
+// TestRFC6749_2_3_1_ClientCredentials: by one way only, and, by Basic, form-decoded. RFC 7523 §2.2 adds the assertion.
 func TestRFC6749_2_3_1_ClientCredentials(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -61,6 +64,7 @@ func TestRFC6749_2_3_1_ClientCredentials(t *testing.T) {
 		user, password string // of Basic; none if both are empty
 		id             latchkey.ClientID
 		secret         latchkey.Secret
+		assertion      latchkey.Secret
 		code           latchkey.Code
 	}{
 		"public":                      {f: form.Form{"client_id": "7"}, id: 7},
@@ -74,14 +78,29 @@ func TestRFC6749_2_3_1_ClientCredentials(t *testing.T) {
 		"zero":                        {f: form.Form{"client_id": "0"}, code: latchkey.UnknownClient},
 		"below zero":                  {f: form.Form{"client_id": "-1"}, code: latchkey.UnknownClient},
 		"a number beyond every store": {f: form.Form{"client_id": "9223372036854775808"}, code: latchkey.UnknownClient},
+		"by assertion":                {f: form.Form{"client_id": "7", "client_assertion": "a", "client_assertion_type": jwtBearer}, id: 7, assertion: "a"},
+		"by assertion alone":          {f: form.Form{"client_assertion": "a", "client_assertion_type": jwtBearer}, assertion: "a"},
+		"by assertion of no type":     {f: form.Form{"client_id": "7", "client_assertion": "a"}, code: latchkey.Malformed},
+		"by no assertion of a type":   {f: form.Form{"client_id": "7", "client_assertion_type": jwtBearer}, code: latchkey.Malformed},
+		"by assertion of another type": {
+			f: form.Form{"client_id": "7", "client_assertion": "a", "client_assertion_type": "urn:ietf:params:oauth:client-assertion-type:saml2-bearer"}, code: latchkey.UnknownClient,
+		},
+		"by assertion and secret": {
+			f: form.Form{"client_id": "7", "client_assertion": "a", "client_assertion_type": jwtBearer, "client_secret": "s"}, code: latchkey.Malformed,
+		},
+		"by assertion and Basic": {
+			f: form.Form{"client_assertion": "a", "client_assertion_type": jwtBearer}, user: "7", password: "s", code: latchkey.Malformed,
+		},
 	} {
 		r := post(t, "", "")
 		if c.user != "" {
 			r.SetBasicAuth(c.user, c.password)
 		}
-		id, secret, err := c.f.Client(r)
-		if latchkey.CodeOf(err) != c.code || c.code == "" && (id != c.id || secret != c.secret) {
-			t.Errorf("%s: %d, %q, %v; want %d, %q, %q", name, id, secret.Reveal(), err, c.id, c.secret.Reveal(), c.code)
+		got, err := c.f.Client(r)
+		want := form.Client{ID: c.id, Secret: c.secret, Assertion: c.assertion}
+		if latchkey.CodeOf(err) != c.code || c.code == "" && got != want {
+			t.Errorf("%s: %d, %q, %q, %v; want %d, %q, %q, %q", name,
+				got.ID, got.Secret.Reveal(), got.Assertion.Reveal(), err, c.id, c.secret.Reveal(), c.assertion.Reveal(), c.code)
 		}
 	}
 }

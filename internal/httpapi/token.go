@@ -18,6 +18,7 @@ type tokenAnswer struct {
 	Type    string `json:"token_type"`
 	ID      string `json:"id_token,omitempty"`
 	Scope   string `json:"scope,omitempty"`
+	Issued  string `json:"issued_token_type,omitempty"` // RFC 8693 §2.2.1
 }
 
 // giveToken is POST /oauth2/token (contract.md §5).
@@ -29,7 +30,7 @@ func (s *Server) giveToken(w http.ResponseWriter, r *http.Request) error {
 	w.Header().Set("Pragma", "no-cache") // RFC 6749 §5.1
 	return encode(w, http.StatusOK, tokenAnswer{
 		Access: tokens.Access.Reveal(), Life: int64(tokens.Life / time.Second), Refresh: tokens.Refresh.Reveal(),
-		Type: "bearer", ID: tokens.ID.Reveal(), Scope: tokens.Scope,
+		Type: "bearer", ID: tokens.ID.Reveal(), Scope: tokens.Scope, Issued: tokens.Issued,
 	})
 }
 
@@ -43,16 +44,12 @@ func (s *Server) grant(w http.ResponseWriter, r *http.Request) (token.Tokens, er
 	if err != nil {
 		return token.Tokens{}, err
 	}
-	return s.Tokens.Grant(r.Context(), token.GrantRequest{
-		Type: f["grant_type"], Client: client, Code: latchkey.Secret(f["code"]), Redirect: f["redirect_uri"],
-		Verifier: latchkey.Secret(f["code_verifier"]), Refresh: latchkey.Secret(f["refresh_token"]), Scope: f["scope"],
-		From: s.origin(r),
-	})
+	return s.Tokens.Grant(r.Context(), token.ReadGrant(f, client, s.origin(r)))
 }
 
 func credentials(r *http.Request, f form.Form) (token.Credentials, error) {
-	id, secret, err := f.Client(r)
-	return token.Credentials{ID: id, Secret: secret}, err
+	c, err := f.Client(r)
+	return token.Credentials{ID: c.ID, Secret: c.Secret, Assertion: c.Assertion}, err
 }
 
 // inquiry reads the form of the two calls about a token.

@@ -17,6 +17,7 @@ type tokenAnswer struct {
 	Refresh string `json:"refresh_token,omitempty"`
 	ID      string `json:"id_token,omitempty"`
 	Scope   string `json:"scope,omitempty"`
+	Issued  string `json:"issued_token_type,omitempty"` // RFC 8693 §2.2.1
 }
 
 // token is POST {issuer}/token.
@@ -28,7 +29,7 @@ func (s *Server) token(w http.ResponseWriter, r *http.Request, p latchkey.Projec
 	w.Header().Set("Pragma", "no-cache") // RFC 6749 §5.1
 	return encode(w, http.StatusOK, tokenAnswer{
 		Access: tokens.Access.Reveal(), Type: "Bearer", Life: int64(tokens.Life / time.Second),
-		Refresh: tokens.Refresh.Reveal(), ID: tokens.ID.Reveal(), Scope: tokens.Scope,
+		Refresh: tokens.Refresh.Reveal(), ID: tokens.ID.Reveal(), Scope: tokens.Scope, Issued: tokens.Issued,
 	})
 }
 
@@ -38,11 +39,7 @@ func (s *Server) grant(w http.ResponseWriter, r *http.Request, p latchkey.Projec
 	if err != nil {
 		return token.Tokens{}, err
 	}
-	return s.Tokens.Grant(r.Context(), token.GrantRequest{
-		Type: f["grant_type"], Client: client, Code: latchkey.Secret(f["code"]), Redirect: f["redirect_uri"],
-		Verifier: latchkey.Secret(f["code_verifier"]), Refresh: latchkey.Secret(f["refresh_token"]), Scope: f["scope"],
-		From: s.origin(r),
-	})
+	return s.Tokens.Grant(r.Context(), token.ReadGrant(f, client, s.origin(r)))
 }
 
 // revoke is POST {issuer}/revoke. Any text that is no token gets a 200 too (RFC 7009 §2.2): there is nothing left to do.
@@ -86,6 +83,6 @@ func (s *Server) client(w http.ResponseWriter, r *http.Request, p latchkey.Proje
 	if err != nil {
 		return nil, token.Credentials{}, err
 	}
-	id, secret, err := f.Client(r)
-	return f, token.Credentials{ID: id, Secret: secret, At: p.ID}, err
+	c, err := f.Client(r)
+	return f, token.Credentials{ID: c.ID, Secret: c.Secret, Assertion: c.Assertion, At: p.ID}, err
 }

@@ -35,10 +35,12 @@ type Service struct {
 	Now       func() time.Time
 }
 
-// Credentials are how a client says who it is: by form fields or by HTTP Basic (RFC 6749 §2.3.1).
+// Credentials are how a client says who it is, and proves it: by a secret (RFC 6749 §2.3.1) or by an assertion that it
+// signed (RFC 7523 §2.2).
 type Credentials struct {
-	ID     latchkey.ClientID
-	Secret latchkey.Secret // empty: none presented
+	ID        latchkey.ClientID // zero where only the assertion tells
+	Secret    latchkey.Secret   // empty: none presented
+	Assertion latchkey.Secret   // empty: none presented
 	// At is the project whose standard endpoint was called. Only its own clients are known there, a public client must
 	// have used PKCE, and access tokens have the form of RFC 9068. Zero on /api, which serves the clients of all projects.
 	At latchkey.ProjectID
@@ -76,7 +78,7 @@ func (s *Service) Redeem(ctx context.Context, r RedeemRequest) (Tokens, error) {
 	}
 	now := s.Now().UTC()
 	out, err := s.Store.RedeemCode(ctx, latchkey.Redemption{
-		ID: id, Project: p.ID, Client: r.Client.ID, Redirect: r.Redirect, Verifier: r.Verifier,
+		ID: id, Project: p.ID, Client: client.ID, Redirect: r.Redirect, Verifier: r.Verifier,
 		NewGrant: latchkey.GrantID{Handle: latchkey.NewHandle(now, s.Secrets.Current(), random())},
 		Life:     p.RefreshLife, Access: p.AccessLife, From: r.From,
 		Proof: !r.Client.At.IsZero() && client.Kind == latchkey.PublicClient,
@@ -105,7 +107,7 @@ type RefreshRequest struct {
 // Refresh rotates a refresh token.
 // Errors: UnknownClient, BadGrant, InvalidScope.
 func (s *Service) Refresh(ctx context.Context, r RefreshRequest) (Tokens, error) {
-	_, p, key, err := s.authenticate(ctx, r.Client)
+	client, p, key, err := s.authenticate(ctx, r.Client)
 	if err != nil {
 		return Tokens{}, err
 	}
@@ -115,7 +117,7 @@ func (s *Service) Refresh(ctx context.Context, r RefreshRequest) (Tokens, error)
 	}
 	now := s.Now().UTC()
 	out, err := s.Store.RotateGrant(ctx, latchkey.Rotation{
-		ID: id, Generation: generation, Project: p.ID, Client: r.Client.ID, Scope: r.Scope, From: r.From,
+		ID: id, Generation: generation, Project: p.ID, Client: client.ID, Scope: r.Scope, From: r.From,
 	}, now)
 	if err != nil {
 		return Tokens{}, err
@@ -146,7 +148,7 @@ func (s *Service) Server(ctx context.Context, c Credentials) (Tokens, error) {
 		return Tokens{}, &latchkey.Error{Code: latchkey.NotAllowed, Message: "Only a server client may ask for a server token."}
 	}
 	now := s.Now().UTC()
-	access, err := s.Signer.Sign(ctx, key, latchkey.ServerToken(latchkey.Issuer(s.PublicURL, p.ID), jti(now), p, c.ID, now))
+	access, err := s.Signer.Sign(ctx, key, latchkey.ServerToken(latchkey.Issuer(s.PublicURL, p.ID), jti(now), p, client.ID, now))
 	return Tokens{Access: access, Life: p.AccessLife}, err
 }
 
@@ -201,15 +203,30 @@ func (s *Service) authenticate(ctx context.Context, c Credentials) (latchkey.Cli
 	return client, p, key, err
 }
 
+// Client gives a client that proved who it is. Errors: UnknownClient.
+func (s *Service) Client(ctx context.Context, c Credentials) (latchkey.Client, error) {
+	client, _, err := s.client(ctx, c)
+	return client, err
+}
+
 func (s *Service) client(ctx context.Context, c Credentials) (latchkey.Client, latchkey.Project, error) {
-	client, err := s.Store.Client(ctx, c.ID)
+	id, err := c.named()
+	if err != nil {
+		return latchkey.Client{}, latchkey.Project{}, err
+	}
+	client, err := s.Store.Client(ctx, id)
 	if err != nil {
 		return client, latchkey.Project{}, err
 	}
 	if !c.At.IsZero() && client.Project != c.At {
 		return client, latchkey.Project{}, latchkey.UnknownClient
 	}
-	if err := client.Authenticate(c.Secret); err != nil {
+	if c.Assertion != "" {
+		err = s.prove(ctx, client, c.Assertion)
+	} else {
+		err = client.Authenticate(c.Secret)
+	}
+	if err != nil {
 		return client, latchkey.Project{}, err
 	}
 	p, err := s.Store.Project(ctx, client.Project)

@@ -68,6 +68,9 @@ func (s *Service) exchange(ctx context.Context, r GrantRequest) (Tokens, error) 
 	if end := time.Unix(c.Expires, 0); end.Before(g.Expires) {
 		g.Expires = end // StandardToken and AccessToken go no further
 	}
+	// On /api too the token has the form of RFC 9068, which opens what its scope says: a token of /api opens the whole account
+	// (latchkey.Claims.OpensAccount), and so the narrower one would open more.
+	r.Client.At = p.ID
 	tokens, err := s.issue(ctx, r.Client, p, key, u, g, now)
 	tokens.Issued = accessTokenType
 	return tokens, err

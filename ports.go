@@ -165,6 +165,20 @@ type OutboxStore interface {
 	SettleMessages(ctx context.Context, ds []Delivery) error
 }
 
+// An Archive gives out and takes in everything durable of a Store, for a move from one kind of store to another. It is used
+// while no server runs on either.
+type Archive interface {
+	// Records gives at most limit records of a kind after a cursor, in one fixed order; "" is before the first.
+	Records(ctx context.Context, kind RecordKind, after string, limit int) ([]Record, error)
+	// AddRecords stores records of one kind that came from the archive of that name, and remembers the last one's cursor, all
+	// in one commit. What is there already, by its id, stays as it is. Errors: Conflict, with nothing stored, when a user's
+	// address belongs to another user.
+	AddRecords(ctx context.Context, archive string, rs []Record) error
+	// Added gives the cursor of the last record of a kind that AddRecords stored from an archive; "" for none: a move that
+	// was cut off goes on after it, and no event is there twice.
+	Added(ctx context.Context, archive string, kind RecordKind) (cursor string, err error)
+}
+
 // A Sender hands messages of one channel to one outside service.
 type Sender interface {
 	// Name is short and stable, for metrics and events: "smtp", "twilio".

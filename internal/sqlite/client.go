@@ -57,29 +57,17 @@ func (s *Store) Clients(ctx context.Context, p latchkey.ProjectID) ([]latchkey.C
 
 // CreateClient implements latchkey.SettingsStore.
 func (s *Store) CreateClient(ctx context.Context, cl latchkey.Client, e latchkey.Event) (latchkey.Client, error) {
-	uris, err := urisOf(cl)
-	if err != nil {
-		return latchkey.Client{}, err
-	}
 	return write(ctx, s, func(c *conn) (latchkey.Client, error) {
 		if known, err := c.has(`SELECT 1 FROM projects WHERE id = ?`, cl.Project.UUID[:]); err != nil {
 			return cl, err
 		} else if !known {
 			return cl, latchkey.ProjectNotFound
 		}
-		out, event := cl, e
-		q := c.stmt(insertClient)
-		if cl.ID == 0 {
-			q.putNull()
-		} else {
-			if taken, err := c.hasClient(cl.ID); taken || err != nil {
-				return cl, conflict(err)
-			}
-			q.putInt(int64(cl.ID))
+		if taken, err := c.hasClient(cl.ID); taken || err != nil {
+			return cl, conflict(err)
 		}
-		q.putUUID(cl.Project.UUID)
-		q.putClient(cl, uris)
-		if err := q.exec(); err != nil {
+		out, event := cl, e
+		if err := c.insertClient(cl); err != nil {
 			return cl, err
 		}
 		out.ID = latchkey.ClientID(c.LastInsertRowID())
@@ -128,6 +116,23 @@ func (s *Store) DeleteClient(ctx context.Context, id latchkey.ClientID, e latchk
 		}
 		return c.insertEvent(e)
 	})
+}
+
+// insertClient gives a client without an id the next free one, which LastInsertRowID tells.
+func (c *conn) insertClient(cl latchkey.Client) error {
+	uris, err := urisOf(cl)
+	if err != nil {
+		return err
+	}
+	q := c.stmt(insertClient)
+	if cl.ID == 0 {
+		q.putNull()
+	} else {
+		q.putInt(int64(cl.ID))
+	}
+	q.putUUID(cl.Project.UUID)
+	q.putClient(cl, uris)
+	return q.exec()
 }
 
 func (c *conn) hasClient(id latchkey.ClientID) (bool, error) {

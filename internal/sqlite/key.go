@@ -115,11 +115,16 @@ func (c *conn) keys(p latchkey.ProjectID) (ks latchkey.Keys, err error) {
 		if !found {
 			return ks, err
 		}
-		ks = append(ks, latchkey.Key{
-			ID: latchkey.KeyID(q.getText()), Project: q.getProject(), Algorithm: latchkey.Algorithm(q.getText()),
-			State: latchkey.KeyState(q.getText()), Sealed: q.getBlob(), Public: q.getBlob(), Created: q.getTime(),
-			Activated: q.getTime(), Retires: q.getTime(),
-		})
+		ks = append(ks, q.getKeyRow())
+	}
+}
+
+// getKeyRow reads keyColumns.
+func (q *stmt) getKeyRow() latchkey.Key {
+	return latchkey.Key{
+		ID: latchkey.KeyID(q.getText()), Project: q.getProject(), Algorithm: latchkey.Algorithm(q.getText()),
+		State: latchkey.KeyState(q.getText()), Sealed: q.getBlob(), Public: q.getBlob(), Created: q.getTime(),
+		Activated: q.getTime(), Retires: q.getTime(),
 	}
 }
 

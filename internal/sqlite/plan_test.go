@@ -14,6 +14,8 @@ func TestNoLoginScansATable(t *testing.T) {
 		userByID, userByEmail, userByPhone, usersAfter, standing, loginUser, codeByID, spendCode, grantByID, rotateGrant,
 		revokeGrant, dueMessages, leaseMessage, retryMessage, deleteMessage, projectByID, clientByID, clientsOfProject,
 		keysOfProject, lastEventsOf, nextEventProject, sweepChallenges, sweepCodes, sweepGrants, sweepEvents,
+		archiveProjects, archiveKeys, archiveClients, archiveUsers, archiveGuesses, archiveNetworks, archiveGrants, archiveSessions,
+		archiveEvents, archiveCursor,
 		`DELETE FROM codes WHERE user = ?`, `DELETE FROM grants WHERE user = ?`,
 	} {
 		must(t, s.read(t.Context(), func(c *conn) error {

@@ -39,10 +39,6 @@ func (s *Store) Projects(ctx context.Context) ([]latchkey.Project, error) {
 
 // CreateProject implements latchkey.SettingsStore.
 func (s *Store) CreateProject(ctx context.Context, p latchkey.Project, ks latchkey.Keys, e latchkey.Event) error {
-	texts, err := textsOf(p)
-	if err != nil {
-		return err
-	}
 	return s.writer.do(ctx, func(c *conn) error {
 		if taken, err := c.has(`SELECT 1 FROM projects WHERE id = ?`, p.ID.UUID[:]); taken || err != nil {
 			return conflict(err)
@@ -52,13 +48,7 @@ func (s *Store) CreateProject(ctx context.Context, p latchkey.Project, ks latchk
 				return conflict(err)
 			}
 		}
-		q := c.stmt(insertProject)
-		q.putUUID(p.ID.UUID)
-		q.putSettings(p)
-		q.putTime(p.Created)
-		q.putText(texts.lists)
-		q.putText(texts.look)
-		if err := q.exec(); err != nil {
+		if err := c.insertProject(p); err != nil {
 			return err
 		}
 		for _, k := range ks {
@@ -117,6 +107,20 @@ func (s *Store) DeleteProject(ctx context.Context, id latchkey.ProjectID, e latc
 		}
 		return c.insertEvent(e)
 	})
+}
+
+func (c *conn) insertProject(p latchkey.Project) error {
+	texts, err := textsOf(p)
+	if err != nil {
+		return err
+	}
+	q := c.stmt(insertProject)
+	q.putUUID(p.ID.UUID)
+	q.putSettings(p)
+	q.putTime(p.Created)
+	q.putText(texts.lists)
+	q.putText(texts.look)
+	return q.exec()
 }
 
 // project gives one project. Errors: ProjectNotFound.

@@ -13,6 +13,13 @@ func TestStore(t *testing.T) {
 	storetest.Run(t, func(t *testing.T) latchkey.Store { return openAt(t, filepath.Join(t.TempDir(), "latchkey.db")) })
 }
 
+func TestArchive(t *testing.T) {
+	t.Parallel()
+	storetest.RunArchive(t, func(t *testing.T) storetest.ArchivedStore {
+		return openAt(t, filepath.Join(t.TempDir(), "latchkey.db"))
+	})
+}
+
 func openAt(t testing.TB, path string) *Store {
 	t.Helper()
 	s, err := Open(t.Context(), path)

@@ -19,7 +19,7 @@ const (
 		LEFT JOIN users u ON u.id = ? LEFT JOIN grants g ON g.id = ?`
 
 	insertUser = `INSERT INTO users (id, project, email, phone, contact_phone, registered, last_login, ban_from, ban_until,
-		ban_reason, epoch) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+		ban_reason, epoch, person) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 	loginUser       = `UPDATE users SET last_login = ?, epoch = ? WHERE id = ?`
 	setContactPhone = `UPDATE users SET contact_phone = ? WHERE id = ?`
 	setBan          = `UPDATE users SET ban_from = ?, ban_until = ?, ban_reason = ?, epoch = ? WHERE id = ?`
@@ -227,17 +227,22 @@ func (c *conn) storeLogin(old, next latchkey.User) error {
 
 func (c *conn) describeUser(u latchkey.User) error {
 	q := c.stmt(describeUser)
-	if u.Person == (latchkey.Person{}) {
-		q.putNull()
-	} else {
-		said, err := json.Marshal(u.Person)
-		if err != nil {
-			return err
-		}
-		q.putText(string(said))
-	}
+	q.putPerson(u.Person)
 	q.putUUID(u.ID.UUID)
 	return q.exec()
+}
+
+// putPerson binds NULL for somebody who said nothing.
+func (q *stmt) putPerson(p latchkey.Person) {
+	if p == (latchkey.Person{}) {
+		q.putNull()
+		return
+	}
+	said, err := json.Marshal(p)
+	if err != nil && q.err == nil {
+		q.err = err
+	}
+	q.putText(string(said))
 }
 
 func (c *conn) insertUser(u latchkey.User) error {
@@ -253,6 +258,7 @@ func (c *conn) insertUser(u latchkey.User) error {
 	q.putTime(u.Ban.Until)
 	q.putText(u.Ban.Reason)
 	q.putInt(int64(u.Epoch))
+	q.putPerson(u.Person)
 	return q.exec()
 }
 

@@ -23,6 +23,8 @@ import (
 	"github.com/latchkey-dev/latchkey/internal/memory"
 	"github.com/latchkey-dev/latchkey/internal/oidc"
 	"github.com/latchkey-dev/latchkey/internal/pages"
+	"github.com/latchkey-dev/latchkey/internal/polls"
+	"github.com/latchkey-dev/latchkey/internal/session"
 	"github.com/latchkey-dev/latchkey/internal/telemetry"
 	"github.com/latchkey-dev/latchkey/internal/token"
 	"github.com/latchkey-dev/latchkey/internal/worker"
@@ -78,16 +80,17 @@ func newServer(h house) (*server, error) {
 		Store: store, Signer: signer, Secrets: h.secrets, Bell: &memory.Bell{}, Catalog: texts, Outbox: outbox,
 		PublicURL: h.publicURL, Hold: hold, Closing: s.closing, Now: h.now,
 	}
+	places := &polls.Places{Most: h.polls.all, PerClient: h.polls.perClient, Holding: metrics.Polls, Refused: metrics.PollRefused}
 	api := &httpapi.Server{
 		Login:    logins,
 		Tokens:   &token.Service{Store: store, Signer: signer, Secrets: h.secrets, PublicURL: h.publicURL, Now: h.now},
 		Accounts: &account.Service{Store: store, Signer: signer, PublicURL: h.publicURL, Now: h.now},
 		Store:    readiness{store, s.closing}, Log: h.log,
-		Observe: metrics.Request, Verdict: metrics.Login, Holding: metrics.Polls, Refused: metrics.PollRefused, ClientIP: h.clientIP,
-		MaxPolls: h.polls.all, MaxPollsPerClient: h.polls.perClient,
+		Observe: metrics.Request, Verdict: metrics.Login, Polls: places, ClientIP: h.clientIP,
 	}
 	standard := &oidc.Server{
-		Login: logins, Tokens: api.Tokens, Accounts: api.Accounts, Store: store, Secrets: h.secrets, Catalog: texts,
+		Login: logins, Tokens: api.Tokens, Accounts: api.Accounts, Store: store,
+		Sessions: &session.Service{Store: store, Secrets: h.secrets, Now: h.now}, Secrets: h.secrets, Catalog: texts,
 		PublicURL: h.publicURL, Log: h.log, Now: h.now,
 		ClientIP: h.clientIP, Observe: metrics.Request,
 	}

@@ -34,6 +34,7 @@ var table = map[string]room{
 	"internal/device":    {outside: []string{"github.com/mileusna/useragent"}},
 	"internal/jose":      {house: []string{""}, outside: []string{"github.com/go-jose/go-jose/v4"}},
 	"internal/memory":    {house: []string{""}},
+	"internal/polls":     {house: []string{""}},
 	"internal/cached":    {house: []string{""}},
 	"internal/telemetry": {house: []string{""}, outside: []string{"github.com/prometheus/client_golang"}},
 
@@ -46,10 +47,10 @@ var table = map[string]room{
 	"internal/geoip":       {outside: []string{"github.com/oschwald/maxminddb-golang/v2"}},
 
 	// Ways in: they decode, call one use case, and encode.
-	"internal/httpapi": {house: []string{"", "api", "internal/account", "internal/address", "internal/form", "internal/login", "internal/token"}},
+	"internal/httpapi": {house: []string{"", "api", "internal/account", "internal/address", "internal/form", "internal/login", "internal/polls", "internal/token"}},
 	"internal/oidc": {house: []string{
-		"", "internal/account", "internal/address", "internal/catalog", "internal/form", "internal/jose", "internal/login",
-		"internal/token",
+		"", "internal/account", "internal/address", "internal/catalog", "internal/cookie", "internal/form", "internal/jose", "internal/login",
+		"internal/session", "internal/token",
 	}},
 	"internal/pages":  {house: []string{"", "internal/catalog", "internal/device", "internal/devinbox", "internal/login"}},
 	"internal/worker": {house: []string{"", "internal/catalog"}},
@@ -59,7 +60,7 @@ var table = map[string]room{
 		house: []string{
 			"", "internal/account", "internal/address", "internal/admin", "internal/cached", "internal/catalog",
 			"internal/devinbox", "internal/geoip", "internal/httpapi", "internal/jose", "internal/login", "internal/memory",
-			"internal/oidc", "internal/pages",
+			"internal/oidc", "internal/pages", "internal/polls", "internal/session",
 			"internal/sms/twilio", "internal/sms/webhook", "internal/smtp", "internal/sqlite", "internal/telemetry",
 			"internal/token", "internal/worker",
 		},

@@ -17,6 +17,7 @@ import (
 
 	"github.com/latchkey-dev/latchkey"
 	"github.com/latchkey-dev/latchkey/internal/httpapi"
+	"github.com/latchkey-dev/latchkey/internal/polls"
 )
 
 // A ward tells when a poll begins to wait, and when one has ended.
@@ -24,7 +25,7 @@ type ward struct{ in, out chan struct{} }
 
 func watch(s *httpapi.Server) ward {
 	h := ward{make(chan struct{}, 1000), make(chan struct{}, 1000)}
-	s.Holding = func(delta int) {
+	s.Polls.Holding = func(delta int) {
 		if delta > 0 {
 			h.in <- struct{}{}
 		} else {
@@ -64,8 +65,8 @@ func TestHeldPollsAreLimited(t *testing.T) {
 			var held ward
 			w := newWorld(t, func(w *world) {
 				w.server.Login.Hold = time.Minute
-				w.server.MaxPolls, w.server.MaxPollsPerClient = tt.most, tt.perClient
-				w.server.Refused = func() { refused++ }
+				w.server.Polls.Most, w.server.Polls.PerClient = tt.most, tt.perClient
+				w.server.Polls.Refused = func() { refused++ }
 				held = watch(w.server)
 				from(w.server)
 			})
@@ -239,10 +240,10 @@ func TestShutdownAnswersEveryPoll(t *testing.T) {
 func TestNoPollLeavesAGoroutine(t *testing.T) { // not parallel: every new goroutine is one of this test
 	none := goleak.IgnoreCurrent()
 	t.Run("10,000 polls", func(t *testing.T) {
-		const rounds, polls = 20, 500
+		const rounds, most = 20, 500
 		w := newWorld(t)
 		for round := range rounds {
-			pollRound(t, w, rand.New(rand.NewPCG(1, uint64(round))), polls)
+			pollRound(t, w, rand.New(rand.NewPCG(1, uint64(round))), most)
 			if n := w.bell.Waiting(); n != 0 {
 				t.Fatalf("round %d: the bell has %d lines left", round, n)
 			}
@@ -259,13 +260,13 @@ const (
 	shutDown
 )
 
-func pollRound(t *testing.T, w *world, random *rand.Rand, polls int) {
+func pollRound(t *testing.T, w *world, random *rand.Rand, most int) {
 	t.Helper()
 	closing := make(chan struct{})
 	serve := func(hold time.Duration) (*httptest.Server, ward) {
 		logins := *w.server.Login
 		logins.Hold, logins.Closing = hold, closing
-		s := &httpapi.Server{Login: &logins, Store: w.store, Log: w.server.Log, MaxPolls: polls}
+		s := &httpapi.Server{Login: &logins, Store: w.store, Log: w.server.Log, Polls: &polls.Places{Most: most}}
 		held := watch(s)
 		return httptest.NewServer(s.Handler()), held
 	}
@@ -279,9 +280,9 @@ func pollRound(t *testing.T, w *world, random *rand.Rand, polls int) {
 		links[i] = w.startLink(jwtEmail)
 	}
 	other := w.startLink(jwtEmail)
-	fates := make([]int, polls)
-	conns := make([]net.Conn, polls)
-	answers := make([]<-chan int, polls)
+	fates := make([]int, most)
+	conns := make([]net.Conn, most)
+	answers := make([]<-chan int, most)
 	waiting := 0
 	for i := range fates {
 		fates[i] = random.IntN(4)
@@ -300,13 +301,13 @@ func pollRound(t *testing.T, w *world, random *rand.Rand, polls int) {
 	for range waiting {
 		<-held.in
 	}
-	press := random.Perm(polls)
+	press := random.Perm(most)
 	for n, i := range press {
 		if fates[i] == dropped {
 			_ = conns[i].Close()
 		}
-		if n%(polls/len(links)) == 0 {
-			w.approve(jwtEmail, links[n*len(links)/polls])
+		if n%(most/len(links)) == 0 {
+			w.approve(jwtEmail, links[n*len(links)/most])
 		}
 	}
 	want := [...]int{dropped: 0, timedOut: 408, approved: 200, shutDown: 408}
@@ -327,7 +328,7 @@ func pollRound(t *testing.T, w *world, random *rand.Rand, polls int) {
 	for range waiting {
 		<-held.out
 	}
-	for range polls - waiting {
+	for range most - waiting {
 		<-left.out
 	}
 }
@@ -337,7 +338,7 @@ func TestPollPlacesAddUp(t *testing.T) {
 	t.Parallel()
 	const most = 3
 	w := newWorld(t, func(w *world) {
-		w.server.MaxPolls, w.server.MaxPollsPerClient = most, most
+		w.server.Polls.Most, w.server.Polls.PerClient = most, most
 		w.server.Login.Hold = time.Microsecond
 		from(w.server)
 	})

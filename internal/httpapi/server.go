@@ -5,7 +5,6 @@
 //	server.go    the map of the API, and what happens around every call
 //	login.go     start and complete
 //	wait.go      the held poll
-//	polls.go     how many polls are held
 //	push.go      the link's button on a page of the project's own
 //	token.go     tokens and keys
 //	user.go      the signed-in person
@@ -32,6 +31,7 @@ import (
 	"github.com/latchkey-dev/latchkey"
 	"github.com/latchkey-dev/latchkey/internal/account"
 	"github.com/latchkey-dev/latchkey/internal/login"
+	"github.com/latchkey-dev/latchkey/internal/polls"
 	"github.com/latchkey-dev/latchkey/internal/token"
 )
 
@@ -47,16 +47,10 @@ type Server struct {
 	Observe func(route, method string, status int, took time.Duration)
 	// Verdict is told how every complete call ended: "ok", or the Code with underscores ("wrong_code").
 	Verdict func(channel latchkey.Channel, protocol latchkey.Protocol, verdict string)
-	// Holding is told +1 when a poll begins to wait and -1 when it ends.
-	Holding func(delta int)
-	// Refused is told of every poll that found no room.
-	Refused func()
-	// MaxPolls is how many polls are held at once, and MaxPollsPerClient how many of one client network; 0: any number.
-	MaxPolls, MaxPollsPerClient int
+	// Polls has the places of held polls; nil: any number.
+	Polls *polls.Places
 	// ClientIP says where a request came from; nil: from the peer of the connection.
 	ClientIP func(*http.Request) netip.Addr
-
-	polls polls
 }
 
 // Settings is what Server reads of the store by itself: whose browser pages may call, and whether it is up.

@@ -19,14 +19,10 @@ func (s *Server) waitForLink(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	from := latchkey.NetworkOf(s.clientIP(r))
-	if !s.polls.enter(from, s.MaxPolls, s.MaxPollsPerClient) {
-		return s.refusePoll(w, r)
+	if err := s.Polls.Enter(w, r, from); err != nil {
+		return err
 	}
-	defer s.polls.leave(from)
-	if s.Holding != nil {
-		s.Holding(+1)
-		defer s.Holding(-1)
-	}
+	defer s.Polls.Leave(from)
 	code, err := s.Login.Wait(r.Context(), req)
 	if err != nil {
 		return err

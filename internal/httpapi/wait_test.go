@@ -129,7 +129,7 @@ func TestPollWakes(t *testing.T) {
 	waits := make(chan struct{}, 10)
 	w := newWorld(t, func(w *world) {
 		w.server.Login.Hold = time.Minute
-		w.server.Holding = func(delta int) {
+		w.server.Polls.Holding = func(delta int) {
 			held.Add(int64(delta))
 			if delta > 0 {
 				waits <- struct{}{}
@@ -160,7 +160,7 @@ func TestPollDropped(t *testing.T) {
 	ctx, drop := context.WithCancel(t.Context())
 	w := newWorld(t, func(w *world) {
 		w.server.Login.Hold = time.Minute
-		w.server.Holding = func(delta int) {
+		w.server.Polls.Holding = func(delta int) {
 			if delta > 0 {
 				drop()
 			}
@@ -182,7 +182,7 @@ func TestPollAtShutdown(t *testing.T) {
 	waits := make(chan struct{}, 1)
 	w := newWorld(t, func(w *world) {
 		w.server.Login.Hold = time.Minute
-		w.server.Holding = func(int) {
+		w.server.Polls.Holding = func(int) {
 			select {
 			case waits <- struct{}{}:
 			default:

@@ -16,7 +16,9 @@ func TestNoLoginScansATable(t *testing.T) {
 		keysOfProject, lastEventsOf, nextEventProject, sweepChallenges, sweepCodes, sweepGrants, sweepEvents,
 		archiveProjects, archiveKeys, archiveClients, archiveUsers, archiveGuesses, archiveNetworks, archiveGrants, archiveSessions,
 		archiveEvents, archiveCursor,
-		`DELETE FROM codes WHERE user = ?`, `DELETE FROM grants WHERE user = ?`,
+		sessionByID, sessionAndUser, sessionsOfUser, useSession, deleteSession, grantsOfSession, grantsOfUser, describeUser,
+		deviceByID, deviceByUserCode, judgeDevice, sweepSessions, sweepDevices, sweepOnce,
+		`DELETE FROM codes WHERE user = ?`, `DELETE FROM grants WHERE user = ?`, `DELETE FROM sessions WHERE user = ?`,
 	} {
 		must(t, s.read(t.Context(), func(c *conn) error {
 			q := c.stmt("EXPLAIN QUERY PLAN " + text)

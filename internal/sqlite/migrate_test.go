@@ -1,0 +1,81 @@
+package sqlite
+
+import (
+	"fmt"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/latchkey-dev/latchkey"
+)
+
+// openOld makes a database as it was after so many migrations, with what script puts in, and opens it with today's program.
+func openOld(t *testing.T, version int, fill string) *Store {
+	t.Helper()
+	all, err := migrationNames()
+	must(t, err)
+	path := filepath.Join(t.TempDir(), "latchkey.db")
+	for _, name := range all[:version] {
+		text, err := migrations.ReadFile("migrations/" + name)
+		must(t, err)
+		script(t, path, string(text))
+	}
+	script(t, path, fmt.Sprintf("%s; PRAGMA application_id = %d; PRAGMA user_version = %d", fill, applicationID, version))
+	s := openAt(t, path)
+	t.Cleanup(func() { must(t, s.Close()) })
+	return s
+}
+
+// TestSessionsMigration: who upgrades finds settings as a new project has them, clients that may no more than before, and
+// codes and grants that still work.
+func TestSessionsMigration(t *testing.T) {
+	t.Parallel()
+	fill := strings.NewReplacer(
+		"$project", "x'00000000000000000000000000000001'", "$user", "x'00000000000000000000000000000002'",
+		"$code", "x'000000000000000000000000000000000000000000000003'", "$grant", "x'000000000000000000000000000000000000000000000004'",
+	).Replace(`
+		INSERT INTO projects VALUES ($project, 'Old', '', 'RS256', 1, 1, 1, 6, 1, 5, 'button', '', '', 0, '{}');
+		INSERT INTO clients VALUES (7, $project, 'Game', 'public', NULL, '["app://x"]', 1);
+		INSERT INTO users VALUES ($user, $project, 'ann@example.com', NULL, NULL, 5, 6, 0, 0, '', 3);
+		INSERT INTO codes VALUES ($code, $project, 7, $user, 3, 'email', 'app://x',
+			'openid', '', '', '', 1000000, 61000000, NULL);
+		INSERT INTO grants VALUES ($grant, $project, 7, $user, 3, 'email', 'offline',
+			'', 2, 1000000, 2000000, 3000000, 9000000, 0)`)
+	s := openOld(t, 1, fill)
+	id := func(n byte) latchkey.UUID { return latchkey.UUID{15: n} }
+	project, user := latchkey.ProjectID{UUID: id(1)}, latchkey.UserID{UUID: id(2)}
+
+	p, err := s.Project(t.Context(), project)
+	must(t, err)
+	fresh := latchkey.NewProject(project, "Old", time.Time{})
+	if p.Sessions != fresh.Sessions || !reflect.DeepEqual(p.Look, fresh.Look) {
+		t.Errorf("project: sessions %+v, look %+v; want those of a new one, %+v and %+v", p.Sessions, p.Look, fresh.Sessions, fresh.Look)
+	}
+	c, err := s.Client(t.Context(), 7)
+	must(t, err)
+	if want := (latchkey.Client{
+		ID: 7, Project: project, Name: "Game", Kind: latchkey.PublicClient, RedirectURIs: []string{"app://x"}, PKCERequired: true,
+	}); !reflect.DeepEqual(c, want) {
+		t.Errorf("client %+v, want %+v", c, want)
+	}
+	u, g, err := s.Standing(t.Context(), user, latchkey.GrantID{Handle: latchkey.Handle{23: 4}})
+	must(t, err)
+	if u.ID != user || u.Epoch != 3 || u.Person != (latchkey.Person{}) {
+		t.Errorf("user %+v", u)
+	}
+	if g.Generation != 2 || g.Scope != "offline" || !g.Session.IsZero() || g.Expires != time.UnixMicro(9000000).UTC() {
+		t.Errorf("grant %+v", g)
+	}
+	now := time.UnixMicro(2000000).UTC()
+	out, err := s.RedeemCode(t.Context(), latchkey.Redemption{
+		ID: latchkey.CodeID{Handle: latchkey.Handle{23: 3}}, Project: project, Client: 7, Redirect: "app://x",
+		NewGrant: latchkey.GrantID{Handle: latchkey.Handle{23: 5}}, Access: time.Hour,
+	}, now)
+	must(t, err)
+	must(t, out.Verdict)
+	if want := time.UnixMicro(1000000).UTC(); out.Code.AuthTime != want || out.Grant.AuthTime != want {
+		t.Errorf("the code's person proved the address at %v, the grant's at %v, want %v", out.Code.AuthTime, out.Grant.AuthTime, want)
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/latchkey-dev/latchkey"
@@ -12,7 +13,8 @@ import (
 	"github.com/latchkey-dev/latchkey/internal/login"
 )
 
-// A request is what a client asked for at the authorization endpoint. It travels through the pages of the login, sealed.
+// A request is what a client asked for at the authorization endpoint, or, with Then, a page of ours that wants its person
+// signed in. It travels through the pages of the login, sealed.
 type request struct {
 	Client    latchkey.ClientID `json:"client"`
 	Redirect  string            `json:"redirect"`
@@ -24,10 +26,17 @@ type request struct {
 	Type      string            `json:"type"`
 	Post      bool              `json:"post,omitempty"` // response_mode=form_post
 	Locale    string            `json:"locale,omitempty"`
+	MaxAge    *int64            `json:"max_age,omitempty"`   // seconds since the login, at the most; nil: any number
+	Subject   string            `json:"subject,omitempty"`   // who the client takes the person for (id_token_hint); empty: it does not say
+	Then      page              `json:"then,omitempty"`      // where a login for a page of ours leads; empty: to the client
+	UserCode  string            `json:"user_code,omitempty"` // what the device page was opened with
 }
 
 // start gives the request as the login service takes it.
 func (q request) start(p latchkey.ProjectID) login.StartRequest {
+	if q.Then != "" {
+		return login.StartRequest{Protocol: latchkey.Hosted, Project: p, Locale: q.Locale}
+	}
 	return login.StartRequest{
 		Protocol: latchkey.OAuth2, Client: q.Client, At: p, Redirect: q.Redirect, ResponseType: q.Type, State: q.State,
 		Scope: q.Scope, Nonce: q.Nonce, CodeChallenge: q.Challenge, ChallengeMode: q.Method, Locale: q.Locale,
@@ -41,6 +50,12 @@ func (s *Server) authorize(w http.ResponseWriter, r *http.Request, p latchkey.Pr
 	if err != nil {
 		return view{}, err
 	}
+	if again, ok := s.revisit(r, p, "/authorize", values); ok {
+		return again, nil
+	}
+	if values, err = s.pushed(r, p, values); err != nil {
+		return s.stranger(r, p, err), nil
+	}
 	f, mistake := form.Of(values)
 	if mistake != nil { // what a client may be answered by must itself be beyond doubt
 		f, err = form.Of(pick(values, "client_id", "redirect_uri", "state", "response_mode"))
@@ -49,8 +64,9 @@ func (s *Server) authorize(w http.ResponseWriter, r *http.Request, p latchkey.Pr
 		}
 	}
 	q, err := read(f)
+	var ask latchkey.Ask
 	if err == nil {
-		_, _, err = s.Login.Check(r.Context(), q.start(p.ID))
+		_, ask, err = s.Login.Check(r.Context(), q.start(p.ID))
 	}
 	switch latchkey.CodeOf(err) {
 	case latchkey.UnknownClient, latchkey.CallbackRequired, latchkey.CallbackUnknown:
@@ -62,17 +78,21 @@ func (s *Server) authorize(w http.ResponseWriter, r *http.Request, p latchkey.Pr
 		mistake = err
 	}
 	if mistake == nil {
-		mistake = q.extras(f)
+		mistake = extras(f)
+	}
+	if mistake == nil {
+		q.Subject, mistake = s.hinted(r, p, q, f["id_token_hint"])
 	}
 	if mistake != nil {
 		return s.refuse(p, q, mistake), nil
 	}
-	cookie, fresh := s.browser(r)
-	v := s.addressPage(r, p, pending{request: q}, cookie, f["login_hint"], "")
-	if fresh {
-		v.Cookies = append(v.Cookies, s.cookie(cookie))
-	}
-	return v, nil
+	return s.admit(r, p, q, ask, wishes(f))
+}
+
+// pushed gives the parameters that a request_uri stands for, where the client pushed them before (RFC 9126 §4). Every other
+// request is given back as it is.
+func (s *Server) pushed(_ *http.Request, _ latchkey.Project, values url.Values) (url.Values, error) {
+	return values, nil
 }
 
 // parameters are those of the query or, by POST, of the body (OIDC Core §3.1.2.1).
@@ -105,7 +125,16 @@ func read(f form.Form) (request, error) {
 		Client: client, Redirect: f["redirect_uri"], State: f["state"], Scope: known(f["scope"]), Nonce: f["nonce"],
 		Challenge: f["code_challenge"], Method: f["code_challenge_method"], Type: f["response_type"],
 		Post: f["response_mode"] == "form_post" && web(f["redirect_uri"]), Locale: strings.ReplaceAll(locale, "-", "_"),
+		MaxAge: maxAge(f["max_age"]),
 	}, err
+}
+
+// maxAge reads a number of seconds. One with ten digits or more is three hundred years, and no limit.
+func maxAge(text string) *int64 {
+	if n, err := strconv.ParseInt(text, 10, 64); err == nil && len(text) < 10 {
+		return &n
+	}
+	return nil
 }
 
 // web reports whether a form can be posted there: an app behind a scheme of its own gets its answer in the query.
@@ -129,9 +158,9 @@ type refusal struct{ word, description string }
 
 func (e refusal) Error() string { return e.description }
 
-// extras judges what the login service does not know of. Nobody is signed in before the login, so prompt=none is always
-// refused, and prompt=login, select_account and max_age are always fulfilled.
-func (q request) extras(f form.Form) error {
+// extras judges what the login service does not know of. Of what OIDC Core lets a server pass over, display, claims,
+// claims_locales and acr_values are passed over: there is one page, one kind of login, and the scope says which claims.
+func extras(f form.Form) error {
 	prompts := strings.Fields(f["prompt"])
 	switch {
 	case f["request"] != "":
@@ -144,8 +173,11 @@ func (q request) extras(f form.Form) error {
 		return refusal{"invalid_request", "max_age is a number of seconds"}
 	case slices.Contains(prompts, "none") && len(prompts) > 1:
 		return refusal{"invalid_request", "prompt=none stands alone"}
-	case slices.Contains(prompts, "none"):
-		return refusal{"login_required", "nobody is signed in"}
+	}
+	for _, word := range prompts {
+		if !slices.Contains(prompted(), word) { // OIDC Prompt Create §3
+			return refusal{"invalid_request", "prompt is of " + strings.Join(prompted(), ", ")}
+		}
 	}
 	return nil
 }

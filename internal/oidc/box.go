@@ -18,8 +18,9 @@ type pending struct {
 	Channel   string    `json:"channel,omitempty"`
 	Address   string    `json:"address,omitempty"` // canonical; empty before it is given
 	Operation string    `json:"operation,omitempty"`
-	Match     int       `json:"match,omitempty"` // the number that the page shows; 0 without number matching
-	Sent      time.Time `json:"sent,omitzero"`   // when the code was sent last
+	Choice    string    `json:"choice,omitempty"` // the user that the page offers to go on as; empty: none
+	Match     int       `json:"match,omitempty"`  // the number that the page shows; 0 without number matching
+	Sent      time.Time `json:"sent,omitzero"`    // when the code was sent last
 	Expires   time.Time `json:"expires,omitzero"`
 	Made      time.Time `json:"made"` // of the page
 }

@@ -16,6 +16,8 @@ import (
 //	code       what the person typed   → back to the client, or the same page again
 //	again      no more                 → the same code is sent once more
 //	change     no more                 → the first page
+//	go         no more                 → back to the client, as the person who is signed in
+//	other      no more                 → the first page, for somebody else
 //
 // Only a page of this server may post, and only in the browser that the page was made for: the request is sealed for the
 // cookie of that browser. So nobody can have somebody else log in for them (RFC 9700 §4.7), and nothing of the request can
@@ -41,6 +43,10 @@ func (s *Server) logIn(w http.ResponseWriter, r *http.Request, p latchkey.Projec
 		typed := at.to().Value()
 		at.Channel, at.Address, at.Operation = "", "", ""
 		return s.addressPage(r, p, at, cookie, typed, ""), nil
+	case "go":
+		return s.goOn(r, p, at)
+	case "other":
+		return s.begin(r, p, at.request, ""), nil
 	}
 	return s.lost(r, p), nil
 }
@@ -64,7 +70,7 @@ func (s *Server) send(r *http.Request, p latchkey.Project, at pending, cookie la
 		return s.lost(r, p), nil
 	}
 	start := at.start(p.ID)
-	start.To, start.Operation = at.to(), at.Operation
+	start.To, start.Operation, start.SendLink = at.to(), at.Operation, true // the link leads to a page that says to come back
 	start.AcceptLanguage, start.From = r.Header.Get("Accept-Language"), s.origin(r)
 	op, err := s.Login.Start(r.Context(), start)
 	switch latchkey.CodeOf(err) {
@@ -81,14 +87,16 @@ func (s *Server) send(r *http.Request, p latchkey.Project, at pending, cookie la
 	return s.stranger(r, p, err), nil // the client was changed or taken away since it asked
 }
 
-// giveCode ends the login, or asks again.
+// giveCode ends the login, or asks again. The browser stays signed in, under a new secret: whatever its cookie held before,
+// perhaps because somebody planted it, is worth nothing from now on (session fixation, ASVS 7.2.4).
 func (s *Server) giveCode(r *http.Request, p latchkey.Project, at pending, cookie, typed latchkey.Secret) (view, error) {
 	a, err := s.Login.Authorize(r.Context(), login.CompleteRequest{
-		Protocol: latchkey.OAuth2, Client: at.Client, To: at.to(), Code: typed, Operation: at.Operation, From: s.origin(r),
+		Protocol: at.start(p.ID).Protocol, Project: p.ID, Client: at.Client, To: at.to(), Code: typed, Operation: at.Operation,
+		Browser: login.Browser{Stay: true, Old: s.sessionCookie(p).Read(r)}, From: s.origin(r),
 	})
 	switch latchkey.CodeOf(err) {
 	case "":
-		return s.back(p, at.request, "code", a.Code.Reveal(), "state", a.State), nil
+		return s.signedIn(r, p, at, a)
 	case latchkey.WrongCode:
 		return s.codePage(r, p, at, cookie, "page.login_wrong_code", ""), nil
 	case latchkey.TriesExhausted:
@@ -96,9 +104,41 @@ func (s *Server) giveCode(r *http.Request, p latchkey.Project, at pending, cooki
 	case latchkey.RateLimited:
 		return s.codePage(r, p, at, cookie, "page.login_wait", ""), nil
 	case latchkey.Banned:
-		return s.refuse(p, at.request, err), nil
+		return s.keptOut(r, p, at, err), nil
 	}
 	return view{}, err
+}
+
+// signedIn leads on after a login. A client that named its person by an ID token learns that somebody else came (OIDC Core
+// §3.1.2.2), and gets no code.
+func (s *Server) signedIn(r *http.Request, p latchkey.Project, at pending, a login.Authorization) (view, error) {
+	var v view
+	switch {
+	case at.Then != "":
+		v = s.on(p, at.request)
+	case at.Subject == "":
+		v = s.back(p, at.request, "code", a.Code.Reveal(), "state", a.State)
+	default:
+		in, err := s.Sessions.Who(r.Context(), p.ID, a.Session)
+		switch {
+		case err != nil:
+			return view{}, err
+		case in.User.ID.String() != at.Subject:
+			v = s.refuse(p, at.request, latchkey.LoginRequired)
+		default:
+			v = s.back(p, at.request, "code", a.Code.Reveal(), "state", a.State)
+		}
+	}
+	v.Cookies = append(v.Cookies, s.sessionCookie(p).Set(a.Session, a.SessionLast, s.Now()))
+	return v, nil
+}
+
+// keptOut tells the client that the person is banned, or, where there is no client, the person.
+func (s *Server) keptOut(r *http.Request, p latchkey.Project, at pending, err error) view {
+	if at.Then == "" {
+		return s.refuse(p, at.request, err)
+	}
+	return s.speak(r, p, at.Locale, at.to()).page(p, http.StatusForbidden, "page.account_banned_title", "page.account_banned")
 }
 
 // sameOrigin reports whether the request comes from a page of this server: by Sec-Fetch-Site, which no page can forge,

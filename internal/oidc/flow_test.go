@@ -15,16 +15,31 @@ import (
 	"github.com/latchkey-dev/latchkey"
 )
 
-// A browser is one that runs no script: it keeps the cookie and fills in the form of the page that it is on.
+// A browser is one that runs no script: it keeps cookies and fills in the form of the page that it is on.
 type browser struct {
 	w      *world
-	cookie string
+	jar    map[string]string
+	cookie string // the jar, as a header
 	page   reply
 }
 
-// open goes to the authorization endpoint. change is changes to a good request, as pairs; "" takes a parameter out.
+// open goes to the authorization endpoint with a fresh browser. change is changes to a good request, as pairs; "" takes a
+// parameter out.
 func (w *world) open(change ...string) *browser {
 	w.t.Helper()
+	b := &browser{w: w}
+	b.ask(change...)
+	return b
+}
+
+// ask is open in this browser.
+func (b *browser) ask(change ...string) {
+	b.w.t.Helper()
+	b.visit(b.w.issuer + "/authorize?" + request(change...).Encode())
+}
+
+// request is a good one with changes.
+func request(change ...string) url.Values {
 	q := url.Values{
 		"client_id": {"1"}, "redirect_uri": {callback}, "response_type": {"code"}, "state": {"s p&a=c"}, "scope": {"openid email"},
 		"nonce": {"a nonce"}, "code_challenge": {challenge}, "code_challenge_method": {"S256"},
@@ -34,14 +49,28 @@ func (w *world) open(change ...string) *browser {
 			q.Set(change[i], change[i+1])
 		}
 	}
-	return w.follow(w.issuer + "/authorize?" + q.Encode())
+	return q
 }
 
 func (w *world) follow(target string) *browser {
 	w.t.Helper()
 	b := &browser{w: w}
-	b.take(w.send(http.MethodGet, target, ""))
+	b.visit(target)
 	return b
+}
+
+// visit goes to a page as a client leads there.
+func (b *browser) visit(target string) {
+	b.w.t.Helper()
+	b.take(b.w.send(http.MethodGet, target, "", "Cookie", b.cookie, "Sec-Fetch-Site", "cross-site"))
+}
+
+// signIn goes through a login that the page begins.
+func (b *browser) signIn(address string) {
+	b.w.t.Helper()
+	b.shows("the first page of a login", 200, "address")
+	b.press("address", "address", address)
+	b.press("code", "code", b.w.sentCode())
 }
 
 // take looks at an answer as every page of the login must be.
@@ -49,16 +78,31 @@ func (b *browser) take(r reply) {
 	b.w.t.Helper()
 	b.page = r
 	for _, c := range (&http.Response{Header: r.header}).Cookies() {
-		b.cookie = c.Name + "=" + c.Value
-		if c.Name != "__Host-latchkey-login" || !c.HttpOnly || !c.Secure || c.SameSite != http.SameSiteLaxMode || c.Path != "/" || c.Domain != "" {
-			b.w.t.Errorf("the cookie is %v", c)
-		}
+		b.keep(c)
 	}
 	if policy := r.header.Get("Content-Security-Policy"); !strings.Contains(policy, "frame-ancestors 'none'") || !strings.Contains(policy, "default-src 'none'") {
 		b.w.t.Errorf("Content-Security-Policy is %q", policy)
 	}
 	if r.header.Get("X-Frame-Options") != "DENY" || r.header.Get("Cache-Control") != "no-store" {
 		b.w.t.Errorf("a page that may be framed or kept: %v", r.header)
+	}
+}
+
+// keep takes a cookie, which must be one that stays where it belongs.
+func (b *browser) keep(c *http.Cookie) {
+	b.w.t.Helper()
+	if !strings.HasPrefix(c.Name, "__Host-latchkey-") || !c.HttpOnly || !c.Secure || c.SameSite != http.SameSiteLaxMode || c.Path != "/" || c.Domain != "" {
+		b.w.t.Errorf("the cookie is %v", c)
+	}
+	if b.jar == nil {
+		b.jar = map[string]string{}
+	}
+	if b.jar[c.Name] = c.Value; c.MaxAge < 0 {
+		delete(b.jar, c.Name)
+	}
+	b.cookie = ""
+	for name, value := range b.jar {
+		b.cookie += name + "=" + value + "; "
 	}
 }
 

@@ -7,10 +7,13 @@
 //	metadata.go    discovery (OIDC Discovery, RFC 8414) and the key set (RFC 7517)
 //	authorize.go   the authorization endpoint (RFC 6749 §3.1, OIDC Core §3.1.2) and its answers
 //	flow.go        the hosted login: address, code, back to the client
+//	session.go     a browser that is signed in: going on without a code
 //	box.go         a login under way, sealed into its page and bound to its browser
 //	page.go        how the pages look
 //	token.go       token (RFC 6749 §3.2), revoke (RFC 7009), introspect (RFC 7662)
 //	userinfo.go    userinfo (OIDC Core §5.3)
+//	par.go         pushed authorization requests (RFC 9126)
+//	device.go      devices without a keyboard (RFC 8628)
 //	cors.go        who may read the answers in a browser
 //	errors.go      Code → status and RFC word
 package oidc
@@ -30,6 +33,7 @@ import (
 	"github.com/latchkey-dev/latchkey/internal/account"
 	"github.com/latchkey-dev/latchkey/internal/catalog"
 	"github.com/latchkey-dev/latchkey/internal/login"
+	"github.com/latchkey-dev/latchkey/internal/session"
 	"github.com/latchkey-dev/latchkey/internal/token"
 )
 
@@ -38,6 +42,7 @@ type Server struct {
 	Login     *login.Service
 	Tokens    *token.Service
 	Accounts  *account.Service
+	Sessions  *session.Service
 	Store     Settings
 	Secrets   latchkey.Secrets
 	Catalog   *catalog.Catalog
@@ -81,6 +86,8 @@ func (s *Server) Routes() []Route {
 		{"POST", "/p/{projectId}/userinfo", ownPages, s.userinfo},
 		{"POST", "/p/{projectId}/revoke", ownPages, s.revoke},
 		{"POST", "/p/{projectId}/introspect", nobody, s.introspect},
+		{"POST", "/p/{projectId}/par", ownPages, s.push},
+		{"POST", "/p/{projectId}/device_authorization", ownPages, s.authorizeDevice},
 	}
 }
 

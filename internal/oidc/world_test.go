@@ -26,6 +26,7 @@ import (
 	"github.com/latchkey-dev/latchkey/internal/login"
 	"github.com/latchkey-dev/latchkey/internal/memory"
 	"github.com/latchkey-dev/latchkey/internal/oidc"
+	"github.com/latchkey-dev/latchkey/internal/session"
 	"github.com/latchkey-dev/latchkey/internal/sqlite"
 	"github.com/latchkey-dev/latchkey/internal/token"
 )
@@ -88,6 +89,7 @@ func newWorld(t *testing.T, algorithm ...latchkey.Algorithm) *world {
 		Login: w.login, Secrets: w.secrets, Catalog: texts,
 		Tokens:    &token.Service{Store: w.store, Signer: signer, Secrets: w.secrets, PublicURL: publicURL, Now: w.clock.Now},
 		Accounts:  &account.Service{Store: w.store, Signer: signer, PublicURL: publicURL, Now: w.clock.Now},
+		Sessions:  &session.Service{Store: w.store, Secrets: w.secrets, Now: w.clock.Now},
 		Store:     w.store,
 		PublicURL: publicURL, Log: slog.New(slog.NewJSONHandler(w.log, nil)), Now: w.clock.Now,
 		ClientIP: func(*http.Request) netip.Addr { return netip.MustParseAddr("192.0.2.7") },

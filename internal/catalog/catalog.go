@@ -153,6 +153,24 @@ func (c *Catalog) Match(asked, projectDefault, acceptLanguage string) string {
 	return English
 }
 
+// Region gives the country that a browser's languages name, such as DE for de-DE; empty where they name none. What they
+// only make likely does not count: most of those who read English are not in the United States.
+func Region(acceptLanguage string) string {
+	if len(acceptLanguage) > 500 {
+		return ""
+	}
+	wanted, _, err := language.ParseAcceptLanguage(acceptLanguage)
+	if err != nil {
+		return ""
+	}
+	for _, w := range wanted {
+		if region, confidence := w.Region(); confidence == language.Exact && region.IsCountry() {
+			return region.String()
+		}
+	}
+	return ""
+}
+
 // find reads one locale as clients spell it.
 func (c *Catalog) find(spelled string) (string, bool) {
 	if spelled == "" || len(spelled) > 35 { // the longest tag that RFC 5646 §4.4.1 asks to keep

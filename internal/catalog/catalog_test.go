@@ -44,6 +44,18 @@ func TestMatch(t *testing.T) {
 	}
 }
 
+func TestRegion(t *testing.T) {
+	t.Parallel()
+	for accept, want := range map[string]string{
+		"de-AT, de;q=0.9, en;q=0.8": "AT", "en, de-CH;q=0.5": "CH", "zh-Hant-TW": "TW", "en-GB": "GB",
+		"de": "", "": "", "*": "", "es-419": "", ";;q=x": "", "x-private": "", strings.Repeat("de-DE,", 500): "",
+	} {
+		if got := Region(accept); got != want {
+			t.Errorf("Region(%.40q) = %q, want %q", accept, got, want)
+		}
+	}
+}
+
 func FuzzMatch(f *testing.F) {
 	c := open(f)
 	f.Add("de_DE", "en", "fr;q=0.3")

@@ -97,6 +97,11 @@ func (c *Catalog) life(m latchkey.Message, p latchkey.Project, locale string) st
 	if taken := m.NextTry.Add(-latchkey.MessageLease); !m.NextTry.IsZero() && m.Dies.Sub(taken) < left {
 		left = m.Dies.Sub(taken)
 	}
+	return c.Lasts(locale, left)
+}
+
+// Lasts says how long a code still works, rounded as people do.
+func (c *Catalog) Lasts(locale string, left time.Duration) string {
 	left += 5 * time.Second // 2 min 58 s are 3 minutes to a person
 	if left < time.Minute {
 		return c.Count(locale, "mail.seconds", max(10, int(left/(10*time.Second))*10))

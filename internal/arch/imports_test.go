@@ -72,6 +72,7 @@ var table = map[string]room{
 	"internal/sendertest":  {house: []string{""}},
 	"internal/arch":        {},
 	"internal/browsertest": {},
+	"internal/oidctest":    {},
 	"internal/sdktest":     {},
 	"internal/crashtest":   {},
 	"bench":                {},

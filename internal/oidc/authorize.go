@@ -53,7 +53,7 @@ func (s *Server) authorize(w http.ResponseWriter, r *http.Request, p latchkey.Pr
 	if again, ok := s.revisit(r, p, "/authorize", values); ok {
 		return again, nil
 	}
-	if values, err = s.pushed(r, p, values); err != nil {
+	if values, err = s.pushed(p.ID, values); err != nil {
 		return s.stranger(r, p, err), nil
 	}
 	f, mistake := form.Of(values)
@@ -87,12 +87,6 @@ func (s *Server) authorize(w http.ResponseWriter, r *http.Request, p latchkey.Pr
 		return s.refuse(p, q, mistake), nil
 	}
 	return s.admit(r, p, q, ask, wishes(f))
-}
-
-// pushed gives the parameters that a request_uri stands for, where the client pushed them before (RFC 9126 §4). Every other
-// request is given back as it is.
-func (s *Server) pushed(_ *http.Request, _ latchkey.Project, values url.Values) (url.Values, error) {
-	return values, nil
 }
 
 // parameters are those of the query or, by POST, of the body (OIDC Core §3.1.2.1).

@@ -90,6 +90,10 @@ func (f tokenFailure) Unwrap() error { return f.error }
 func (s *Server) fail(w *response, r *http.Request, err error) {
 	code := latchkey.CodeOf(err)
 	a, _ := answerTo(code)
+	var own refusal
+	if errors.As(err, &own) {
+		a = answer{http.StatusBadRequest, own.word}
+	}
 	if a.status >= 500 && r.Context().Err() == nil {
 		s.Log.LogAttrs(r.Context(), slog.LevelError, "request failed",
 			slog.String("path", "oidc"), slog.Int("status", a.status), slog.String("error", err.Error()))
@@ -125,12 +129,16 @@ func (s *Server) fail(w *response, r *http.Request, err error) {
 // the caller's business.
 func describe(err error) string {
 	code := latchkey.CodeOf(err)
-	if a, _ := answerTo(code); a.status >= 500 {
-		return ""
-	}
+	a, _ := answerTo(code)
 	text := string(code)
 	var e *latchkey.Error
-	if errors.As(err, &e) {
+	var own refusal
+	switch {
+	case errors.As(err, &own):
+		text = own.description
+	case a.status >= 500:
+		return ""
+	case errors.As(err, &e):
 		if e.Message != "" {
 			text = e.Message
 		}

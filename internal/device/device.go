@@ -35,6 +35,23 @@ func Read(agent string) Device {
 	return d
 }
 
+// Say gives d in the words of one language; text is the catalogue's, with the values of placeholders by turns name and value.
+func (d Device) Say(text func(key string, args ...string) string) string {
+	switch {
+	case d.Engine != "" && d.System != "":
+		return text("page.device_game_on", "engine", d.Engine, "system", d.System)
+	case d.Engine != "":
+		return text("page.device_game", "engine", d.Engine)
+	case d.Browser != "" && d.System != "":
+		return text("page.device_browser", "browser", d.Browser, "system", d.System)
+	case d.Browser != "":
+		return d.Browser
+	case d.System != "":
+		return text("page.device_app", "system", d.System)
+	}
+	return text("page.device_unknown")
+}
+
 // A mark is a part of a user agent and what it tells.
 type mark struct{ part, name string }
 

@@ -169,7 +169,7 @@ func (s *Server) trouble(r *http.Request, err error) view {
 
 // facts is what is known of the device that waits: what it is, where, and since when.
 func (s *Server) facts(say speaker, c latchkey.Challenge) []fact {
-	out := []fact{{"device", say.text("page.device"), say.device(c.From.UserAgent)}}
+	out := []fact{{"device", say.text("page.device"), device.Read(c.From.UserAgent).Say(say.text)}}
 	if c.From.IP.IsValid() {
 		if s.Place != nil {
 			if where := say.place(s.Place(c.From.IP, say.locale)); where != "" {
@@ -179,23 +179,6 @@ func (s *Server) facts(say speaker, c latchkey.Challenge) []fact {
 		out = append(out, fact{"ip", say.text("page.ip"), c.From.IP.String()})
 	}
 	return append(out, fact{"asked", say.text("page.asked"), say.ago(s.Now().Sub(c.Started))})
-}
-
-func (s speaker) device(agent string) string {
-	d := device.Read(agent)
-	switch {
-	case d.Engine != "" && d.System != "":
-		return s.text("page.device_game_on", "engine", d.Engine, "system", d.System)
-	case d.Engine != "":
-		return s.text("page.device_game", "engine", d.Engine)
-	case d.Browser != "" && d.System != "":
-		return s.text("page.device_browser", "browser", d.Browser, "system", d.System)
-	case d.Browser != "":
-		return d.Browser
-	case d.System != "":
-		return s.text("page.device_app", "system", d.System)
-	}
-	return s.text("page.device_unknown")
 }
 
 func (s speaker) place(city, country string) string {

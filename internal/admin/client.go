@@ -5,21 +5,24 @@ import (
 	"encoding/base64"
 
 	"github.com/latchkey-dev/latchkey"
+	"github.com/latchkey-dev/latchkey/internal/jose"
 )
 
 // CreateClient stores a client and gives it with its id. A confidential or server client gets secret, or, if that is
-// empty, a new one of 256 bits; it is given back here and never again.
+// empty, a new one of 256 bits; it is given back here and never again. One with public keys needs no secret, and gets none
+// unless one is given.
 // Errors: Invalid, Conflict, ProjectNotFound.
 func (s *Service) CreateClient(ctx context.Context, c latchkey.Client, secret latchkey.Secret) (latchkey.Client, latchkey.Secret, error) {
-	if c.Kind == latchkey.PublicClient {
+	switch {
+	case c.Kind == latchkey.PublicClient:
 		secret = ""
-	} else {
-		if secret == "" {
-			secret = newSecret()
-		}
+	case secret == "" && c.PublicKeys == "":
+		secret = newSecret()
+	}
+	if secret != "" {
 		c.SecretHash = latchkey.HashSecret(secret)
 	}
-	if err := c.Validate(); err != nil {
+	if err := validate(c); err != nil {
 		return c, "", err
 	}
 	c, err := s.Store.CreateClient(ctx, c, s.event(latchkey.ClientCreated, c.Project))
@@ -38,10 +41,18 @@ func (s *Service) UpdateClient(ctx context.Context, c latchkey.Client, replaceSe
 		secret = newSecret()
 		c.SecretHash = latchkey.HashSecret(secret)
 	}
-	if err := c.Validate(); err != nil {
+	if err := validate(c); err != nil {
 		return "", err
 	}
 	return secret, s.Store.UpdateClient(ctx, c, s.event(latchkey.ClientUpdated, c.Project))
+}
+
+// validate checks the keys too, which the noun knows nothing of.
+func validate(c latchkey.Client) error {
+	if err := c.Validate(); err != nil {
+		return err
+	}
+	return jose.ValidateClientKeys(c.PublicKeys)
 }
 
 // DeleteClient removes a client with its codes and grants.

@@ -23,8 +23,9 @@ var table = map[string]room{
 	"internal/login":   {house: []string{"", "internal/catalog"}},
 	"internal/token":   {house: []string{"", "internal/jose"}},
 	"internal/account": {house: []string{""}},
-	"internal/admin":   {house: []string{""}},
+	"internal/admin":   {house: []string{"", "internal/jose"}},
 	"internal/session": {house: []string{""}},
+	"internal/archive": {house: []string{""}},
 
 	// Rooms that only compute.
 	"internal/address":   {house: []string{""}, outside: []string{"github.com/nyaruka/phonenumbers", "golang.org/x/net"}},
@@ -58,7 +59,7 @@ var table = map[string]room{
 	// Wiring.
 	"cmd/latchkey": {
 		house: []string{
-			"", "internal/account", "internal/address", "internal/admin", "internal/cached", "internal/catalog",
+			"", "internal/account", "internal/address", "internal/admin", "internal/archive", "internal/cached", "internal/catalog",
 			"internal/devinbox", "internal/geoip", "internal/httpapi", "internal/jose", "internal/login", "internal/memory",
 			"internal/oidc", "internal/pages", "internal/polls", "internal/session",
 			"internal/sms/twilio", "internal/sms/webhook", "internal/smtp", "internal/sqlite", "internal/telemetry",

@@ -48,10 +48,8 @@ func answerTo(c latchkey.Code) (a answer, ok bool) {
 		a = answer{401, "002-040", "The user is banned."}
 	case latchkey.WrongCode:
 		a = answer{401, "003-039", "Wrong authorization code."}
-	case latchkey.AccessDenied: // a device reads details.error, as with the next ones of its login (RFC 8628 §3.5)
-		a = answer{401, "003-039", "The person said no."}
-	case latchkey.ExpiredToken:
-		a = answer{401, "003-039", "The person did not answer in time."}
+	case latchkey.AccessDenied, latchkey.ExpiredToken: // which one, a device reads in details.error (RFC 8628 §3.5)
+		a = answer{401, "003-039", "The person said no, or did not answer in time."}
 	case latchkey.BadBearer:
 		a = answer{401, "010-017", "Missing or invalid bearer token."}
 	case latchkey.LoginRequired: // not 010-017: a refreshed token would not help
@@ -86,10 +84,8 @@ func answerTo(c latchkey.Code) (a answer, ok bool) {
 		a = answer{422, "010-011", "Several callback URLs are registered: name one of them."}
 	case latchkey.CallbackUnknown:
 		a = answer{422, "010-012", "The URL is not registered."}
-	case latchkey.RateLimited, latchkey.SlowDown:
+	case latchkey.RateLimited, latchkey.SlowDown, latchkey.AuthorizationPending:
 		a = answer{429, "002-057", "Too many attempts. Try again later."}
-	case latchkey.AuthorizationPending:
-		a = answer{429, "002-057", "The person has not answered yet. Try again later."}
 	case latchkey.ChallengeRequired:
 		a = answer{429, "003-038", "A challenge must be solved first."}
 	case latchkey.TriesExhausted:

@@ -212,6 +212,16 @@ func validColor(s string) bool {
 	return len(s) == 7 && s[0] == '#' && strings.Trim(s[1:], "0123456789abcdefABCDEF") == ""
 }
 
+// ColorSheet names the style sheet of p's colours, of what is light and, after a hyphen, of what is dark where that
+// differs: 3b4fd8, 3b4fd8-8e9dff, -8e9dff. Empty: ours.
+func (p Project) ColorSheet() string {
+	light, dark := strings.ToLower(strings.TrimPrefix(p.Color, "#")), strings.ToLower(strings.TrimPrefix(p.Look.DarkColor, "#"))
+	if dark == "" || dark == light {
+		return light
+	}
+	return light + "-" + dark
+}
+
 // Has reports whether signing in by c is on.
 func (p Project) Has(c Channel) bool { return slices.Contains(p.Channels, c) }
 

@@ -53,6 +53,17 @@ func withoutPlus(text, region string) (latchkey.Address, bool) {
 	return a, err == nil
 }
 
+// Digits gives the decimal digits in s, whatever script they are typed in, as those of ASCII: a code as people copy it, with
+// spaces, dashes or marks around it.
+func Digits(s string) string {
+	return strings.Map(func(r rune) rune {
+		if !unicode.IsDigit(r) {
+			return -1
+		}
+		return digit(r)
+	}, s)
+}
+
 // plain drops what only makes a number easier to read, and makes its digits and its plus those of ASCII.
 func plain(r rune) rune {
 	switch {

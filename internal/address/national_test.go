@@ -60,6 +60,17 @@ func TestParsePhoneIn(t *testing.T) {
 	}
 }
 
+func TestDigits(t *testing.T) {
+	t.Parallel()
+	for typed, want := range map[string]string{
+		"123456": "123456", " 123-456\n": "123456", "\u2066١٢٣ ٤٥٦\u2069": "123456", "１２３４５６": "123456", "𝟙𝟚𝟛": "123", "Code: 12": "12", "": "", "none": "",
+	} {
+		if got := address.Digits(typed); got != want {
+			t.Errorf("Digits(%q) = %q, want %q", typed, got, want)
+		}
+	}
+}
+
 func TestRegions(t *testing.T) {
 	t.Parallel()
 	all := address.Regions()

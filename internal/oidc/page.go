@@ -12,6 +12,8 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/latchkey-dev/latchkey"
 	"github.com/latchkey-dev/latchkey/internal/catalog"
@@ -26,35 +28,42 @@ var templates = template.Must(template.ParseFS(files, "templates/*.html"))
 // submit is the script of the page that posts an answer to the client. Its hash stands in the page's policy.
 const submit = "document.forms[0].submit()"
 
-// A view is one page of the hosted login, ready to be written.
+// A view is one page of ours, ready to be written: words only.
 type view struct {
 	Status   int
-	Template string // login.html or post.html
+	Template string // of templates
 	Lang     string // BCP 47
 	Dir      string // ltr or rtl
-	Name     string // the project's
-	Logo     string // URL of a picture; empty: none
-	Color    string // rrggbb; empty: ours
+	Look     look
 	Title    string
 	Texts    []string
+	Own      bool   // Title and Texts are the project's own words, of whatever language
+	Said     string // what was done
 	Alert    string // what was wrong; the field is marked
 	Box      string // the sealed request; empty: no form
-	Step     string // address or code
-	Label    string
-	Value    string // what stands in the field
-	Button   string
-	Again    string // buttons of the code page
-	Change   string
+	Address  *addressForm
+	Code     *codeForm
 	Note     string // small, below
 
 	Goto    string // where a 303 leads instead of a page
 	Action  string // of post.html
 	Fields  []field
 	FormTo  string // what besides this server a form's answer may lead to, for the Content-Security-Policy
-	Match   int    // the number that whoever approves the link picks; 0: none is asked for
 	More    any    // what a page with a template of its own needs besides
 	Cookies []*http.Cookie
 }
+
+// A look is the project as its people know it, on every page.
+type look struct {
+	Name    string
+	Logo    string // URL of a picture; empty: none
+	Initial string // stands for the picture; may be empty too
+	Theme   string // light or dark; empty: as the device has it
+	Colors  string // the name of a style sheet below /static/color/; empty: our colours
+	Links   []link // at the foot
+}
+
+type link struct{ URL, Text string }
 
 type field struct{ Name, Value string }
 
@@ -96,13 +105,26 @@ func (s *Server) show(w http.ResponseWriter, v view) error {
 	return nil
 }
 
-// strict sets the headers of every page: in nobody's frame, no script but the one that posts an answer, and an address
-// that nobody else learns.
+// Scripted reports whether a script of ours helps on the page. It works without.
+func (v view) Scripted() bool { return v.Address != nil || v.Code != nil }
+
+// WindowTitle names the page and the project among a browser's tabs.
+func (v view) WindowTitle() string {
+	if v.Look.Name == "" || strings.Contains(v.Title, v.Look.Name) {
+		return v.Title
+	}
+	return v.Title + " · " + v.Look.Name
+}
+
+// strict sets the headers of every page: in nobody's frame, no script but ours, and an address that nobody else learns.
 func strict(h http.Header, v view) {
-	script, picture := "", source(v.Logo)
-	if v.Action != "" {
+	script, picture := "", source(v.Look.Logo)
+	switch {
+	case v.Action != "":
 		sum := sha256.Sum256([]byte(submit))
 		script = "script-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'; "
+	case v.Scripted():
+		script = "script-src 'self'; connect-src 'self'; "
 	}
 	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; base-uri 'none'; frame-ancestors 'none'; "+script+
 		strings.TrimSuffix("img-src 'self' "+picture, " ")+"; "+strings.TrimSuffix("form-action 'self' "+v.FormTo, " "))
@@ -157,8 +179,8 @@ func (s speaker) text(key string) string {
 func (s speaker) page(p latchkey.Project, status int, title string, texts ...string) view {
 	spoken := s.catalog.Spoken(s.locale)
 	v := view{
-		Status: status, Template: "login.html", Lang: catalog.BCP47(spoken), Dir: s.catalog.Dir(spoken), Name: p.Name, Logo: p.Logo,
-		Color: strings.ToLower(strings.TrimPrefix(p.Color, "#")), Title: s.text(title),
+		Status: status, Template: "login.html", Lang: catalog.BCP47(spoken), Dir: s.catalog.Dir(spoken), Look: s.look(p),
+		Title: s.text(title),
 	}
 	for _, key := range texts {
 		v.Texts = append(v.Texts, s.text(key))
@@ -166,33 +188,18 @@ func (s speaker) page(p latchkey.Project, status int, title string, texts ...str
 	return v
 }
 
-// addressPage asks for an address.
-func (s *Server) addressPage(r *http.Request, p latchkey.Project, at pending, cookie latchkey.Secret, typed, alert string) view {
-	say := s.speak(r, p, at.Locale, latchkey.Address{})
-	v := say.page(p, http.StatusOK, "mail.title")
-	v.Step, v.Value, v.Alert = "address", typed, say.text(alert)
-	v.Label, v.Button = say.text("page.login_address"), say.text("page.login_next")
-	return s.sealed(r, p, v, at, cookie)
-}
-
-// codePage asks for the code. The address stands in full: it is the person's own, and shows a slip.
-func (s *Server) codePage(r *http.Request, p latchkey.Project, at pending, cookie latchkey.Secret, alert, note string) view {
-	say := s.speak(r, p, at.Locale, at.to())
-	v := say.page(p, http.StatusOK, "page.login_code_title", "page.login_code_sent")
-	v.Step, v.Alert, v.Note = "code", say.text(alert), say.text(note)
-	v.Label, v.Button = say.text("page.login_code"), say.text("page.login_enter")
-	v.Again, v.Change = say.text("page.login_again"), say.text("page.login_change")
-	v.Match = at.Match
-	return s.sealed(r, p, v, at, cookie)
-}
-
-func (s *Server) sealed(r *http.Request, p latchkey.Project, v view, at pending, cookie latchkey.Secret) view {
-	box, err := s.seal(p.ID, cookie, at)
-	if err != nil {
-		return s.trouble(r, p, err)
+func (s speaker) look(p latchkey.Project) look {
+	out := look{Name: p.Name, Logo: p.Logo, Theme: string(p.Look.Theme), Colors: p.ColorSheet()}
+	if r, _ := utf8.DecodeRuneInString(p.Name); unicode.IsLetter(r) || unicode.IsDigit(r) {
+		out.Initial = string(unicode.ToUpper(r))
 	}
-	v.Box, v.FormTo = box, source(at.Redirect)
-	return v
+	if p.Look.Terms != "" {
+		out.Links = append(out.Links, link{p.Look.Terms, s.text("page.login_terms")})
+	}
+	if p.Look.Privacy != "" {
+		out.Links = append(out.Links, link{p.Look.Privacy, s.text("page.login_privacy")})
+	}
+	return out
 }
 
 // stranger is the page for a client or a redirect URI that is not known. The note is for its developer.

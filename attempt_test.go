@@ -179,6 +179,74 @@ func TestLoginGivesTheCodeThatWasAskedFor(t *testing.T) {
 	}
 }
 
+// inBrowser is the answer in a browser that is to stay signed in and was signed in before.
+func inBrowser(given latchkey.Secret) latchkey.Attempt {
+	a := attempt(given)
+	a.NewSession, a.OldSession, a.Policy = sessionID(8), sessionID(7), policy
+	return a
+}
+
+// A login ends what the browser had before, and makes a session that no earlier one can be gone on with.
+func TestASVS_7_2_4_LoginMakesAFreshSession(t *testing.T) {
+	t.Parallel()
+	c := waiting()
+	c.Ask.WithLogout = true
+	out := inBrowser(right).Judge(c, latchkey.Guesses{}, annUser(), noon)
+	want := latchkey.NewSession(sessionID(8), policy, out.User, ann, home, noon)
+	if out.Session != want || want.Epoch != annUser().Epoch+1 || !out.Session.Good(out.User, noon) {
+		t.Errorf("session %+v, want %+v, good for %+v", out.Session, want, out.User)
+	}
+	if out.End != sessionID(7) {
+		t.Errorf("the login ends session %v, want the earlier one", out.End)
+	}
+	if out.Code.Session != sessionID(8) || !out.Code.AuthTime.Equal(noon) {
+		t.Errorf("code %+v, want it of the new session", out.Code)
+	}
+	first := inBrowser(right)
+	first.OldSession = latchkey.SessionID{}
+	if out := first.Judge(waiting(), latchkey.Guesses{}, latchkey.User{}, noon); !out.End.IsZero() || out.Session.User != out.User.ID {
+		t.Errorf("a first login ends %v and signs in %v, want nothing and %v", out.End, out.Session.User, out.User.ID)
+	}
+}
+
+func TestNoSessionWithoutALogin(t *testing.T) {
+	t.Parallel()
+	notStaying := inBrowser(right)
+	notStaying.NewSession = latchkey.SessionID{}
+	for name, c := range map[string]struct {
+		attempt   latchkey.Attempt
+		challenge latchkey.Challenge
+		user      latchkey.User
+	}{
+		"a wrong code":                 {inBrowser(wrong), waiting(), annUser()},
+		"a spent challenge":            {inBrowser(right), in(latchkey.Spent), annUser()},
+		"a banned user":                {inBrowser(right), waiting(), banned(annUser())},
+		"a browser that does not stay": {notStaying, waiting(), annUser()},
+	} {
+		out := c.attempt.Judge(c.challenge, latchkey.Guesses{}, c.user, noon)
+		if out.Session != (latchkey.Session{}) || !out.End.IsZero() || !out.Code.Session.IsZero() {
+			t.Errorf("%s: session %+v, ends %v, code of session %v; want none", name, out.Session, out.End, out.Code.Session)
+		}
+	}
+}
+
+// A login on a page of ours ends with a session and gives nobody a code.
+func TestHostedLogin(t *testing.T) {
+	t.Parallel()
+	a, c := inBrowser(right), waiting()
+	a.Protocol, c.Protocol, a.Client, c.Ask = latchkey.Hosted, latchkey.Hosted, 0, latchkey.Ask{}
+	out := a.Judge(c, latchkey.Guesses{}, annUser(), noon)
+	if out.Verdict != nil || out.Session.ID != sessionID(8) || out.Code != (latchkey.AuthorizationCode{}) {
+		t.Errorf("%v, session %+v, code %+v", out.Verdict, out.Session, out.Code)
+	}
+	for _, p := range []latchkey.Protocol{latchkey.OAuth2, latchkey.JWT} {
+		c.Protocol = p
+		if out := a.Judge(c, latchkey.Guesses{}, annUser(), noon); !errors.Is(out.Verdict, latchkey.WrongCode) {
+			t.Errorf("a challenge of %s opens a page of ours: %v", p, out.Verdict)
+		}
+	}
+}
+
 func TestASVS_16_3_1_EveryAttemptLeavesAnEvent(t *testing.T) {
 	t.Parallel()
 	for _, given := range []latchkey.Secret{right, wrong} {

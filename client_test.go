@@ -33,7 +33,31 @@ func TestClientValidate(t *testing.T) {
 		"public with a secret":     {func(c *latchkey.Client) { c.SecretHash = secret }, "kind"},
 		"confidential without one": {func(c *latchkey.Client) { c.Kind = latchkey.ConfidentialClient }, "kind"},
 		"server with redirects":    {func(c *latchkey.Client) { c.Kind, c.SecretHash = latchkey.ServerClient, secret }, "redirect_uris"},
-		"bad redirect URI":         {func(c *latchkey.Client) { c.RedirectURIs = append(c.RedirectURIs, "javascript:1") }, "redirect_uris"},
+		"public with keys":         {func(c *latchkey.Client) { c.PublicKeys = "{}" }, "kind"},
+		"confidential by keys":     {func(c *latchkey.Client) { c.Kind, c.PublicKeys = latchkey.ConfidentialClient, "{}" }, ""},
+		"server by keys": {func(c *latchkey.Client) {
+			c.Kind, c.PublicKeys, c.RedirectURIs = latchkey.ServerClient, "{}", nil
+		}, ""},
+		"secret and keys": {func(c *latchkey.Client) {
+			c.Kind, c.PublicKeys, c.SecretHash = latchkey.ConfidentialClient, "{}", secret
+		}, ""},
+		"keys of 16,000 bytes": {func(c *latchkey.Client) {
+			c.Kind, c.PublicKeys = latchkey.ConfidentialClient, strings.Repeat("x", 16000)
+		}, ""},
+		"keys of 16,001 bytes": {func(c *latchkey.Client) {
+			c.Kind, c.PublicKeys = latchkey.ConfidentialClient, strings.Repeat("x", 16001)
+		}, "public_keys"},
+		"for devices": {func(c *latchkey.Client) { c.DeviceLogin = true }, ""},
+		"server for devices": {func(c *latchkey.Client) {
+			c.Kind, c.SecretHash, c.RedirectURIs, c.DeviceLogin = latchkey.ServerClient, secret, nil, true
+		}, "kind"},
+		"server that signs out": {func(c *latchkey.Client) {
+			c.Kind, c.SecretHash, c.RedirectURIs, c.LogoutURIs = latchkey.ServerClient, secret, nil, []string{"https://a.example/bye"}
+		}, "kind"},
+		"logout URIs":      {func(c *latchkey.Client) { c.LogoutURIs = []string{"https://a.example/bye", "app://bye"} }, ""},
+		"bad logout URI":   {func(c *latchkey.Client) { c.LogoutURIs = []string{"https://a.example/bye", "http://a.example/bye"} }, "logout_uris"},
+		"logout by script": {func(c *latchkey.Client) { c.LogoutURIs = []string{"javascript:1"} }, "logout_uris"},
+		"bad redirect URI": {func(c *latchkey.Client) { c.RedirectURIs = append(c.RedirectURIs, "javascript:1") }, "redirect_uris"},
 	} {
 		v := publicClient()
 		c.change(&v)

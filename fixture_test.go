@@ -32,6 +32,8 @@ func handle(n byte) latchkey.Handle {
 func challengeID(n byte) latchkey.ChallengeID { return latchkey.ChallengeID{Handle: handle(n)} }
 func codeID(n byte) latchkey.CodeID           { return latchkey.CodeID{Handle: handle(n)} }
 func grantID(n byte) latchkey.GrantID         { return latchkey.GrantID{Handle: handle(n)} }
+func sessionID(n byte) latchkey.SessionID     { return latchkey.SessionID{Handle: handle(n)} }
+func deviceID(n byte) latchkey.DeviceLoginID  { return latchkey.DeviceLoginID{Handle: handle(n)} }
 
 // waiting is a challenge for ann that client 7 started at noon and that lives for three minutes.
 func waiting() latchkey.Challenge {
@@ -53,6 +55,14 @@ func in(state latchkey.State) latchkey.Challenge {
 // annUser is ann as the store has her.
 func annUser() latchkey.User {
 	return latchkey.User{ID: annID, Project: project, Email: ann, Registered: noon.Add(-time.Hour), LastLogin: noon.Add(-time.Hour)}
+}
+
+// policy is how long the sessions of the rule tests live.
+var policy = latchkey.SessionPolicy{Idle: time.Hour, Life: 10 * time.Hour}
+
+// annSession is the session of a browser in which ann signed in half an hour before noon.
+func annSession() latchkey.Session {
+	return latchkey.NewSession(sessionID(8), policy, annUser(), ann, home, noon.Add(-30*time.Minute))
 }
 
 func banned(u latchkey.User) latchkey.User {

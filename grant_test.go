@@ -123,6 +123,27 @@ func TestASVS_10_4_2_CodeReuseRevokesWhatItGave(t *testing.T) {
 	}
 }
 
+// A person who signs out while a code is on its way leaves what they would have left a moment later: a grant with refresh
+// tokens, and no other.
+func TestCodeOfASessionThatEnded(t *testing.T) {
+	t.Parallel()
+	for scope, stays := range map[string]bool{"openid": false, "": false, "openid offline": true, "offline_access": true} {
+		c := code()
+		c.Scope, c.Session = scope, sessionID(8)
+		out := redemption().Judge(c, annSession(), annUser(), noon)
+		if out.Verdict != nil || out.Grant.Session != sessionID(8) {
+			t.Errorf("scope %q, the session lives: %v, grant of session %v", scope, out.Verdict, out.Grant.Session)
+		}
+		out = redemption().Judge(c, latchkey.Session{}, annUser(), noon)
+		if (out.Verdict == nil) != stays {
+			t.Errorf("scope %q, the session ended: %v, want a grant: %v", scope, out.Verdict, stays)
+		}
+		if !stays && (out.Code != c || out.Grant != (latchkey.Grant{}) || out.Event.Kind != latchkey.GrantRefused) {
+			t.Errorf("scope %q, the session ended: %+v", scope, out)
+		}
+	}
+}
+
 func TestASVS_10_4_3_CodeLivesAMinute(t *testing.T) {
 	t.Parallel()
 	if c := code(); c.Expires.Sub(c.Issued) > time.Minute || latchkey.CodeLife > time.Minute {
@@ -329,36 +350,6 @@ func TestOfflineScope(t *testing.T) {
 	} {
 		if got := (latchkey.Grant{Scope: scope}).Offline(); got != want {
 			t.Errorf("scope %q: offline %v", scope, got)
-		}
-	}
-}
-
-// RFC 7009 §2.1: a client revokes what is its own, and learns nothing of the rest.
-func TestRFC7009_2_1_OnlyOnesOwn(t *testing.T) {
-	t.Parallel()
-	dead := family(1)
-	dead.Revoked = noon.Add(-time.Minute)
-	own := latchkey.Revocation{ID: grantID(6), Project: project, Client: 7, From: home}
-	for name, c := range map[string]struct {
-		grant  latchkey.Grant
-		change func(*latchkey.Revocation)
-		done   bool
-	}{
-		"one's own":       {family(1), func(*latchkey.Revocation) {}, true},
-		"another client":  {family(1), func(r *latchkey.Revocation) { r.Client = 8 }, false},
-		"another project": {family(1), func(r *latchkey.Revocation) { r.Project = foreign }, false},
-		"unknown":         {latchkey.Grant{}, func(r *latchkey.Revocation) { r.Client, r.Project = 0, latchkey.ProjectID{} }, false},
-		"revoked before":  {dead, func(*latchkey.Revocation) {}, false},
-	} {
-		r := own
-		c.change(&r)
-		out := r.Judge(c.grant, noon)
-		want := c.grant
-		if c.done {
-			want.Revoked = noon
-		}
-		if out.Done != c.done || out.Grant != want || (out.Event.Kind == latchkey.GrantRevoked) != c.done {
-			t.Errorf("%s: %+v, want done %v and %+v", name, out, c.done, want)
 		}
 	}
 }

@@ -55,13 +55,69 @@ func TestProjectValidate(t *testing.T) {
 		"refresh life over 400 days": {func(p *latchkey.Project) { p.RefreshLife = 401 * 24 * time.Hour }, "refresh_life"},
 		"no channel":                 {func(p *latchkey.Project) { p.Channels = nil }, ""},
 		"unknown channel":            {func(p *latchkey.Project) { p.Channels = []latchkey.Channel{latchkey.Email, "fax"} }, "channels"},
-		"bad callback URL":           {func(p *latchkey.Project) { p.CallbackURLs = append(p.CallbackURLs, "/cb") }, "callback_urls"},
-		"bad link URL":               {func(p *latchkey.Project) { p.LinkURLs = append(p.LinkURLs, "data:,x") }, "link_urls"},
-		"bad origin":                 {func(p *latchkey.Project) { p.AllowedOrigins = append(p.AllowedOrigins, "*") }, "allowed_origins"},
+		"sessions of a minute": {func(p *latchkey.Project) {
+			p.Sessions = latchkey.SessionPolicy{Idle: time.Minute, Life: time.Minute}
+		}, ""},
+		"sessions of 400 days": {func(p *latchkey.Project) {
+			p.Sessions = latchkey.SessionPolicy{Idle: 400 * 24 * time.Hour, Life: 400 * 24 * time.Hour}
+		}, ""},
+		"sessions over 400 days":  {func(p *latchkey.Project) { p.Sessions.Life = 400*24*time.Hour + 1 }, "sessions"},
+		"sessions idle for 59 s":  {func(p *latchkey.Project) { p.Sessions.Idle = time.Minute - 1 }, "sessions"},
+		"sessions idle past life": {func(p *latchkey.Project) { p.Sessions.Idle = p.Sessions.Life + 1 }, "sessions"},
+		"no session policy":       {func(p *latchkey.Project) { p.Sessions = latchkey.SessionPolicy{} }, "sessions"},
+		"bad callback URL":        {func(p *latchkey.Project) { p.CallbackURLs = append(p.CallbackURLs, "/cb") }, "callback_urls"},
+		"bad link URL":            {func(p *latchkey.Project) { p.LinkURLs = append(p.LinkURLs, "data:,x") }, "link_urls"},
+		"bad origin":              {func(p *latchkey.Project) { p.AllowedOrigins = append(p.AllowedOrigins, "*") }, "allowed_origins"},
 	} {
 		p := demo()
 		c.change(&p)
 		checkField(t, name, p.Validate(), c.field)
+	}
+}
+
+func TestLookValidate(t *testing.T) {
+	t.Parallel()
+	text := func(locale, title, intro string) map[string]latchkey.LookTexts {
+		return map[string]latchkey.LookTexts{"de": {Title: "Hallo"}, locale: {Title: title, Intro: intro}}
+	}
+	many := map[string]latchkey.LookTexts{}
+	for n := range 41 {
+		many["x"+strings.Repeat("y", n%20)+strings.Repeat("z", n/20)] = latchkey.LookTexts{}
+	}
+	for name, c := range map[string]struct {
+		look  latchkey.Look
+		field string // empty: valid
+	}{
+		"ours":                  {latchkey.Look{}, ""},
+		"light":                 {latchkey.Look{Theme: latchkey.LightTheme}, ""},
+		"dark":                  {latchkey.Look{Theme: latchkey.DarkTheme, DarkColor: "#A0b1C2"}, ""},
+		"another theme":         {latchkey.Look{Theme: "sepia"}, "look.theme"},
+		"colour by name":        {latchkey.Look{DarkColor: "red"}, "look.dark_color"},
+		"colour ends the rule":  {latchkey.Look{DarkColor: "#fff;}x"}, "look.dark_color"},
+		"terms":                 {latchkey.Look{Terms: "https://game.example/terms"}, ""},
+		"terms without TLS":     {latchkey.Look{Terms: "http://localhost/terms"}, "look.terms"},
+		"terms of an app":       {latchkey.Look{Terms: "app://terms"}, "look.terms"},
+		"privacy":               {latchkey.Look{Privacy: "https://game.example/privacy"}, ""},
+		"privacy is a script":   {latchkey.Look{Privacy: "javascript:alert(1)"}, "look.privacy"},
+		"privacy by a fragment": {latchkey.Look{Privacy: "https://game.example/#privacy"}, "look.privacy"},
+		"texts":                 {latchkey.Look{Texts: text("zh_CN", "你好 <b>", "\"x\"")}, ""},
+		"texts for all others":  {latchkey.Look{Texts: text("", "Hello", "")}, ""},
+		"title of 200":          {latchkey.Look{Texts: text("en", strings.Repeat("x", 200), "")}, ""},
+		"title of 201":          {latchkey.Look{Texts: text("en", strings.Repeat("x", 201), "")}, "look.texts"},
+		"intro of 500":          {latchkey.Look{Texts: text("en", "", strings.Repeat("x", 500))}, ""},
+		"intro of 501":          {latchkey.Look{Texts: text("en", "", strings.Repeat("x", 501))}, "look.texts"},
+		"title of two lines":    {latchkey.Look{Texts: text("en", "a\nb", "")}, "look.texts"},
+		"intro not UTF-8":       {latchkey.Look{Texts: text("en", "", "\xff")}, "look.texts"},
+		"locale of two lines":   {latchkey.Look{Texts: text("en\n", "a", "")}, "look.texts"},
+		"locale of 36":          {latchkey.Look{Texts: text(strings.Repeat("x", 36), "a", "")}, "look.texts"},
+		"41 languages":          {latchkey.Look{Texts: many}, "look.texts"},
+	} {
+		p := demo()
+		p.Look = c.look
+		checkField(t, name, p.Validate(), c.field)
+	}
+	if len(many) != 41 {
+		t.Fatalf("%d languages, not 41", len(many))
 	}
 }
 

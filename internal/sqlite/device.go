@@ -54,7 +54,7 @@ func (s *Store) PressDeviceLogin(ctx context.Context, x latchkey.DevicePress, no
 			return none, err
 		}
 		out := x.Judge(d, session, u, now)
-		if out.Verdict != nil {
+		if out.Event.Kind == "" { // a refusal
 			return out, nil
 		}
 		if err := c.judgeDevice(out.Device); err != nil {

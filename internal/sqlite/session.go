@@ -56,7 +56,7 @@ func (s *Store) UseSession(ctx context.Context, x latchkey.SessionUse, now time.
 			return latchkey.SessionUsed{}, err
 		}
 		out := x.Judge(old, u, now)
-		if out.Verdict != nil {
+		if out.Event.Kind == "" { // a refusal
 			return out, nil
 		}
 		if out.Session != old {

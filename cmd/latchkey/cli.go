@@ -25,6 +25,8 @@ type commandLine struct {
 
 	Config  configCommands `cmd:"" group:"operate" help:"Look at the configuration."`
 	Migrate migrateCommand `cmd:"" group:"operate" help:"Bring the database up to this program's schema. serve and dev do it by themselves."`
+	Export  exportCommand  `cmd:"" group:"operate" help:"Write everything durable to a file, to move to another database."`
+	Import  importCommand  `cmd:"" group:"operate" help:"Take in what export wrote."`
 	Secret  secretCommands `cmd:"" group:"operate" help:"Master secrets."`
 	Version versionCommand `cmd:"" group:"operate" help:"Print the version of this program."`
 }

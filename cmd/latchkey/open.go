@@ -29,6 +29,21 @@ func (s databaseSettings) withStore(ctx context.Context, a *app, f func(latchkey
 	return errors.Join(f(store), store.Close())
 }
 
+// withArchive lends the database to f while no server runs on it.
+func (s databaseSettings) withArchive(ctx context.Context, a *app, f func(latchkey.Archive) error) error {
+	if err := mistakes("the configuration is not right", a.settings.problems); err != nil {
+		return err
+	}
+	if err := s.exists(); err != nil {
+		return err
+	}
+	store, err := sqlite.OpenServer(ctx, s.path())
+	if err != nil {
+		return err
+	}
+	return errors.Join(f(store), store.Close())
+}
+
 func (s databaseSettings) exists() error {
 	if _, err := os.Stat(s.path()); errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("there is no database at %s: say where it is with --data or --database, or make one with `latchkey migrate`", s.path())

@@ -114,13 +114,18 @@ func pick(values url.Values, names ...string) url.Values {
 // read gives the request that f spells. Errors: UnknownClient.
 func read(f form.Form) (request, error) {
 	client, err := form.ParseClient(f["client_id"])
-	locale, _, _ := strings.Cut(f["ui_locales"], " ") // in the order of preference
 	return request{
 		Client: client, Redirect: f["redirect_uri"], State: f["state"], Scope: known(f["scope"]), Nonce: f["nonce"],
 		Challenge: f["code_challenge"], Method: f["code_challenge_method"], Type: f["response_type"],
-		Post: f["response_mode"] == "form_post" && web(f["redirect_uri"]), Locale: strings.ReplaceAll(locale, "-", "_"),
+		Post: f["response_mode"] == "form_post" && web(f["redirect_uri"]), Locale: favourite(f["ui_locales"]),
 		MaxAge: maxAge(f["max_age"]),
 	}, err
+}
+
+// favourite is the first of ui_locales, which stand in the order of preference.
+func favourite(locales string) string {
+	first, _, _ := strings.Cut(locales, " ")
+	return strings.ReplaceAll(first, "-", "_")
 }
 
 // maxAge reads a number of seconds. One with ten digits or more is three hundred years, and no limit.

@@ -17,6 +17,7 @@ type pending struct {
 	request
 	Channel   string    `json:"channel,omitempty"`
 	Address   string    `json:"address,omitempty"` // canonical; empty before it is given
+	Region    string    `json:"region,omitempty"`  // the country that was chosen for a number without one
 	Operation string    `json:"operation,omitempty"`
 	Choice    string    `json:"choice,omitempty"` // the user that the page offers to go on as; empty: none
 	Match     int       `json:"match,omitempty"`  // the number that the page shows; 0 without number matching
@@ -36,32 +37,43 @@ const pageLife = time.Hour
 // seal prints at for a hidden field. Only the browser with this cookie can hand it back, and only to this issuer.
 func (s *Server) seal(p latchkey.ProjectID, cookie latchkey.Secret, at pending) (string, error) {
 	at.Made = s.Now().UTC()
-	plain, err := json.Marshal(at)
+	return s.wrap(sealContext("login", p, cookie), at)
+}
+
+// open reverses seal. ok is false for a box of another browser, another issuer, from too long ago, or of no one's.
+func (s *Server) open(p latchkey.ProjectID, cookie latchkey.Secret, box string) (at pending, ok bool) {
+	ok = s.unwrap(sealContext("login", p, cookie), box, &at)
+	return at, ok && s.fresh(at.Made)
+}
+
+// fresh reports whether a page that was made then may still be gone on with.
+func (s *Server) fresh(made time.Time) bool { return s.Now().Before(made.Add(pageLife)) }
+
+// wrap prints v, sealed for a context.
+func (s *Server) wrap(context []byte, v any) (string, error) {
+	plain, err := json.Marshal(v)
 	if err != nil {
 		return "", err
 	}
 	var nonce [12]byte
 	rand.Read(nonce[:]) // never fails: the process dies without entropy
-	return base64.RawURLEncoding.EncodeToString(s.Secrets.Seal(plain, sealContext(p, cookie), nonce)), nil
+	return base64.RawURLEncoding.EncodeToString(s.Secrets.Seal(plain, context, nonce)), nil
 }
 
-// open reverses seal. ok is false for a box of another browser, another issuer, from too long ago, or of no one's.
-func (s *Server) open(p latchkey.ProjectID, cookie latchkey.Secret, box string) (at pending, ok bool) {
+// unwrap reverses wrap. ok is false for what was not wrapped here, for this context.
+func (s *Server) unwrap(context []byte, box string, v any) (ok bool) {
 	sealed, err := base64.RawURLEncoding.DecodeString(box)
 	if err != nil {
-		return at, false
+		return false
 	}
-	plain, err := s.Secrets.Open(sealed, sealContext(p, cookie))
-	if err != nil || json.Unmarshal(plain, &at) != nil {
-		return at, false
-	}
-	return at, s.Now().Before(at.Made.Add(pageLife))
+	plain, err := s.Secrets.Open(sealed, context)
+	return err == nil && json.Unmarshal(plain, v) == nil
 }
 
-// sealContext binds a box to its purpose, its issuer and its browser.
-func sealContext(p latchkey.ProjectID, cookie latchkey.Secret) []byte {
+// sealContext binds a box to its purpose, its issuer and a secret of its browser.
+func sealContext(purpose string, p latchkey.ProjectID, cookie latchkey.Secret) []byte {
 	h := latchkey.HashSecret(cookie)
-	return append(append([]byte("oidc login\x00"), p.UUID[:]...), h[:]...)
+	return append(append([]byte("oidc "+purpose+"\x00"), p.UUID[:]...), h[:]...)
 }
 
 // browser gives the secret that the cookie of r holds, or, for a browser without one, a fresh one to be set.

@@ -15,6 +15,7 @@ type metadata struct {
 	Authorize          string   `json:"authorization_endpoint"`
 	Token              string   `json:"token_endpoint"`
 	UserInfo           string   `json:"userinfo_endpoint"`
+	EndSession         string   `json:"end_session_endpoint"` // OIDC RP-Initiated Logout §2.1
 	Keys               string   `json:"jwks_uri"`
 	Revoke             string   `json:"revocation_endpoint"`
 	Introspect         string   `json:"introspection_endpoint"`
@@ -36,6 +37,7 @@ type metadata struct {
 	ChallengeMethods   []string `json:"code_challenge_methods_supported"`
 	Claims             []string `json:"claims_supported"`
 	ClaimTypes         []string `json:"claim_types_supported"`
+	Prompts            []string `json:"prompt_values_supported"` // OIDC Prompt Create §4.1
 	RequestURIs        bool     `json:"request_uri_parameter_supported"` // false, where silence would mean true
 	ClaimsByParameter  bool     `json:"claims_parameter_supported"`
 	RequestByParameter bool     `json:"request_parameter_supported"`
@@ -50,7 +52,8 @@ func (s *Server) metadata(w http.ResponseWriter, _ *http.Request, p latchkey.Pro
 	any := append([]string{"none"}, back...)
 	w.Header().Set("Cache-Control", "public, max-age=300")
 	return encode(w, http.StatusOK, metadata{
-		Issuer: issuer, Authorize: issuer + "/authorize", Token: issuer + "/token", UserInfo: issuer + "/userinfo", Keys: issuer + "/.well-known/jwks.json",
+		Issuer: issuer, Authorize: issuer + "/authorize", Token: issuer + "/token", UserInfo: issuer + "/userinfo", EndSession: issuer + "/logout",
+		Keys: issuer + "/.well-known/jwks.json",
 		Revoke: issuer + "/revoke", Introspect: issuer + "/introspect", Push: issuer + "/par", Device: issuer + "/device_authorization",
 		Scopes: scopes(), Responses: []string{"code"}, ResponseModes: []string{"query", "form_post"}, IssuerInAnswers: true,
 		Grants:   token.GrantTypes(),
@@ -61,7 +64,7 @@ func (s *Server) metadata(w http.ResponseWriter, _ *http.Request, p latchkey.Pro
 			"iss", "sub", "aud", "iat", "exp", "auth_time", "nonce", "amr", "at_hash", "email", "email_verified",
 			"phone_number", "phone_number_verified", "name", "given_name", "family_name", "nickname", "birthdate", "gender",
 		},
-		ClaimTypes: []string{"normal"},
+		ClaimTypes: []string{"normal"}, Prompts: prompted(),
 	})
 }
 

@@ -8,6 +8,8 @@
 //	authorize.go   the authorization endpoint (RFC 6749 §3.1, OIDC Core §3.1.2) and its answers
 //	flow.go        the hosted login: address, code, back to the client
 //	session.go     a browser that is signed in: going on without a code
+//	logout.go      signing out (OIDC RP-Initiated Logout)
+//	account.go     the page where a person sees and ends where they are signed in
 //	box.go         a login under way, sealed into its page and bound to its browser
 //	page.go        how the pages look
 //	token.go       token (RFC 6749 §3.2), revoke (RFC 7009), introspect (RFC 7662)
@@ -37,7 +39,7 @@ import (
 	"github.com/latchkey-dev/latchkey/internal/token"
 )
 
-// Server answers the standard calls. Every field but Observe must be set.
+// Server answers the standard calls. Every field must be set that does not say otherwise.
 type Server struct {
 	Login     *login.Service
 	Tokens    *token.Service
@@ -51,11 +53,15 @@ type Server struct {
 	Now       func() time.Time
 	ClientIP  func(*http.Request) netip.Addr
 	Observe   func(route, method string, status int, took time.Duration) // may be nil
+
+	// Place names roughly where an address is, in the language of a locale; both are empty when nothing is known. It may be nil.
+	Place func(ip netip.Addr, locale string) (city, country string)
 }
 
-// Settings is what Server reads of the store by itself: which issuers there are.
+// Settings is what Server reads of the store by itself: which issuers there are, and where their clients are left to.
 type Settings interface {
 	Project(ctx context.Context, id latchkey.ProjectID) (latchkey.Project, error)
+	Client(ctx context.Context, id latchkey.ClientID) (latchkey.Client, error)
 }
 
 // A handler answers one call to the issuer of p, or gives the error that fail is to answer with; then it has written
@@ -81,6 +87,10 @@ func (s *Server) Routes() []Route {
 		{"GET", "/p/{projectId}/authorize", nobody, s.shown(s.authorize)},
 		{"POST", "/p/{projectId}/authorize", nobody, s.shown(s.authorize)},
 		{"POST", "/p/{projectId}/login", nobody, s.shown(s.logIn)},
+		{"GET", "/p/{projectId}/logout", nobody, s.shown(s.endSession)},
+		{"POST", "/p/{projectId}/logout", nobody, s.shown(s.endSession)},
+		{"GET", "/p/{projectId}/account", nobody, s.shown(s.account)},
+		{"POST", "/p/{projectId}/account", nobody, s.shown(s.pressAccount)},
 		{"POST", "/p/{projectId}/token", ownPages, s.token},
 		{"GET", "/p/{projectId}/userinfo", ownPages, s.userinfo},
 		{"POST", "/p/{projectId}/userinfo", ownPages, s.userinfo},

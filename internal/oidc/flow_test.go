@@ -246,7 +246,7 @@ func TestTriesRunOut(t *testing.T) {
 		b.press("code", "code", "000000")
 	}
 	b.press("code", "code", code)
-	b.shows("the right code after five wrong ones", 200, "code")
+	b.shows("the right code after five wrong ones", 200, "request")
 	b.press("again")
 	fresh := w.sentCode()
 	if fresh == code {

@@ -145,7 +145,7 @@ func TestRFC6749_5_2_Errors(t *testing.T) {
 		"two ways at once":                 {form: with(fresh(), "client_id", "2", "client_secret", secret), header: []string{"Authorization", basic(confidentialID, secret)}, status: 400, word: "invalid_request"},
 		"a wider scope":                    {form: with(refresh, "scope", "offline phone"), status: 400, word: "invalid_scope"},
 		"another client's refresh token":   {form: with(refresh, "client_id", "2", "client_secret", secret), status: 400, word: "invalid_grant"},
-		"a server token by another client": {form: url.Values{"grant_type": {"client_credentials"}, "client_id": {"2"}, "client_secret": {secret}}, status: 401, word: "invalid_client"},
+		"a server token by another client": {form: url.Values{"grant_type": {"client_credentials"}, "client_id": {"2"}, "client_secret": {secret}}, status: 400, word: "unauthorized_client"},
 	} {
 		r := w.post("/token", c.form, c.header...)
 		r.fails(name, c.status, c.word)

@@ -8,18 +8,18 @@ import (
 	"strings"
 )
 
-// color is GET /static/color/{rrggbb}.css: a project's colour as a stylesheet, since the strict policy lets no style
-// stand in the page itself. The address says it all: nothing is read, and every project with this colour shares it.
+// color is GET /static/color/{file}: a project's colours as a stylesheet, since the strict policy lets no style stand in the
+// page itself. The name says it all (latchkey.Project.ColorSheet): nothing is read, and every project with these colours
+// shares it.
 func color(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	strict(h, linkPolicy("", ""))
-	hex, isCSS := strings.CutSuffix(r.PathValue("file"), ".css")
-	rgb, err := strconv.ParseUint(hex, 16, 24)
-	if !isCSS || len(hex) != 6 || err != nil {
+	name, isCSS := strings.CutSuffix(r.PathValue("file"), ".css")
+	css, ok := colorSheet(name)
+	if !isCSS || !ok {
 		http.NotFound(w, r)
 		return
 	}
-	css := colorSheet(uint32(rgb))
 	h.Set("Content-Type", "text/css; charset=utf-8")
 	h.Set("Cache-Control", "public, max-age=86400")
 	h.Set("Content-Length", strconv.Itoa(len(css)))
@@ -32,21 +32,43 @@ const (
 	darkCard, darkEdge   = 0x191c28, 0x7d859e
 )
 
-// colorSheet sets the colour, black or white for what is written on it, whichever can be read better (at least 4.58 to 1,
+// colorSheet gives the colours that a name spells: of light pages and, after a hyphen, of dark ones.
+func colorSheet(name string) (css string, ok bool) {
+	light, dark, two := strings.Cut(name, "-")
+	if !two {
+		dark = light
+	}
+	if light != "" {
+		rgb, ok := parseColor(light)
+		if !ok {
+			return "", false
+		}
+		css = ":root{" + colorRule(rgb, lightCard, lightEdge) + "}\n"
+	}
+	rgb, ok := parseColor(dark)
+	if !ok {
+		return "", false
+	}
+	rule := colorRule(rgb, darkCard, darkEdge)
+	return css + "@media (prefers-color-scheme:dark){:root:not([data-theme=light]){" + rule + "}}\n:root[data-theme=dark]{" + rule + "}\n", true
+}
+
+func parseColor(hex string) (uint32, bool) {
+	rgb, err := strconv.ParseUint(hex, 16, 24)
+	return uint32(rgb), err == nil && len(hex) == 6
+}
+
+// colorRule sets a colour, black or white for what is written on it, whichever can be read better (at least 4.58 to 1,
 // WCAG 1.4.3 asks 4.5), and an edge that stands out from the card (WCAG 1.4.11: 3 to 1).
-func colorSheet(rgb uint32) string {
+func colorRule(rgb, card, edge uint32) string {
 	ink := uint32(0xffffff)
 	if contrast(rgb, 0) > contrast(rgb, ink) {
 		ink = 0
 	}
-	edge := func(card, instead uint32) uint32 {
-		if contrast(rgb, card) >= 3 {
-			return rgb
-		}
-		return instead
+	if contrast(rgb, card) >= 3 {
+		edge = rgb
 	}
-	return fmt.Sprintf(":root{--brand:#%06x;--brand-ink:#%06x;--brand-edge:#%06x}\n@media (prefers-color-scheme:dark){:root{--brand-edge:#%06x}}\n",
-		rgb, ink, edge(lightCard, lightEdge), edge(darkCard, darkEdge))
+	return fmt.Sprintf("--brand:#%06x;--brand-ink:#%06x;--brand-edge:#%06x", rgb, ink, edge)
 }
 
 // contrast is the ratio of WCAG 2.2 between two colours: 1 to 21.

@@ -3,7 +3,6 @@ package pages
 import (
 	"html/template"
 	"net/http"
-	"strings"
 	"time"
 	"unicode"
 	"unicode/utf8"
@@ -38,7 +37,8 @@ type who struct {
 	Name    string
 	Logo    string // URL of a picture; empty: none
 	Initial string // stands for the picture; may be empty too
-	Color   string // rrggbb; empty: ours
+	Colors  string // the name of a style sheet below /static/color/; empty: ours
+	Theme   string // light or dark; empty: as the device has it
 }
 
 // A fact is one line of what is known of the device that waits.
@@ -105,7 +105,7 @@ func (s speaker) who() *who {
 	if s.project.Name == "" {
 		return nil
 	}
-	w := &who{Name: s.project.Name, Logo: s.project.Logo, Color: strings.ToLower(strings.TrimPrefix(s.project.Color, "#"))}
+	w := &who{Name: s.project.Name, Logo: s.project.Logo, Colors: s.project.ColorSheet(), Theme: string(s.project.Look.Theme)}
 	if r, _ := utf8.DecodeRuneInString(s.project.Name); unicode.IsLetter(r) || unicode.IsDigit(r) {
 		w.Initial = string(unicode.ToUpper(r))
 	}

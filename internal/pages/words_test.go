@@ -183,19 +183,22 @@ func TestWCAG_1_4_3_ButtonsCanBeRead(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	for color, want := range map[string]string{
-		"ffffff": "--brand:#ffffff;--brand-ink:#000000;--brand-edge:#767b8c}\n@media (prefers-color-scheme:dark){:root{--brand-edge:#ffffff}}",
-		"000000": "--brand:#000000;--brand-ink:#ffffff;--brand-edge:#000000}\n@media (prefers-color-scheme:dark){:root{--brand-edge:#7d859e}}",
+		"ffffff": ":root{--brand:#ffffff;--brand-ink:#000000;--brand-edge:#767b8c}\n@media (prefers-color-scheme:dark){:root:not([data-theme=light]){--brand:#ffffff;--brand-ink:#000000;--brand-edge:#ffffff}}\n",
+		"000000": "\n:root[data-theme=dark]{--brand:#000000;--brand-ink:#ffffff;--brand-edge:#7d859e}\n",
 		"ffe600": "--brand-ink:#000000;--brand-edge:#767b8c}",
 		"3b4fd8": "--brand-ink:#ffffff;--brand-edge:#3b4fd8}",
 		"757575": "--brand-ink:#ffffff",
 		"777777": "--brand-ink:#000000",
+
+		"000000-ffe600": ":root{--brand:#000000;--brand-ink:#ffffff;--brand-edge:#000000}\n@media (prefers-color-scheme:dark){:root:not([data-theme=light]){--brand:#ffe600;--brand-ink:#000000;--brand-edge:#ffe600}}\n:root[data-theme=dark]{--brand:#ffe600;",
+		"-ffe600":       "@media (prefers-color-scheme:dark){:root:not([data-theme=light]){--brand:#ffe600;",
 	} {
 		w := f.do("GET", "/static/color/"+color+".css")
 		if w.Code != 200 || !strings.Contains(w.Body.String(), want) || w.Header().Get("Content-Type") != "text/css; charset=utf-8" {
 			t.Errorf("%s: %d %s, want %s", color, w.Code, w.Body, want)
 		}
 	}
-	for _, wrong := range []string{"fff.css", "3b4fd8", "3b4fd8.js", "3b4fd8f.css", "+3b4fd.css", "0x3b4f.css", "_b4fd8.css", "red;}a.css", ".css", "3B4FD8.css.css"} {
+	for _, wrong := range []string{"fff.css", "3b4fd8", "3b4fd8.js", "3b4fd8f.css", "+3b4fd.css", "0x3b4f.css", "_b4fd8.css", "red;}a.css", ".css", "-.css", "3b4fd8-.css", "3b4fd8-fff.css", "3b4fd8-3b4fd8-3b4fd8.css", "3B4FD8.css.css"} {
 		if w := f.do("GET", "/static/color/"+wrong); w.Code != 404 {
 			t.Errorf("%s: %d, want 404", wrong, w.Code)
 		}

@@ -123,7 +123,7 @@ func (s *Server) pushed(p latchkey.ProjectID, values url.Values) (url.Values, er
 	}
 	bad.Message = "This is no pushed request of the client."
 	sealed, err := base64.RawURLEncoding.Strict().DecodeString(box)
-	if err != nil {
+	if err != nil || base64.RawURLEncoding.EncodedLen(len(sealed)) != len(box) { // the decoder passes over line breaks
 		return nil, bad
 	}
 	plain, err := s.Secrets.Open(sealed, pushedContext(p, client))

@@ -226,6 +226,7 @@ type Revocation struct {
 	Project ProjectID
 	Client  ClientID // whose it must be; zero: the user's wish
 	User    UserID   // whose it must be; zero: the client's wish
+	Why     string   // the event's Detail; empty: which of the two asked
 	From    Origin
 }
 
@@ -242,6 +243,9 @@ func (r Revocation) Judge(g Grant, now time.Time) Revoked {
 	asks, why := g.Client == r.Client, "the client asked"
 	if r.Client == 0 {
 		asks, why = g.User == r.User, "the person asked"
+	}
+	if r.Why != "" {
+		why = r.Why
 	}
 	if g.ID.IsZero() || !asks || g.Project != r.Project || !g.Revoked.IsZero() {
 		return Revoked{Grant: g}

@@ -1,8 +1,11 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"io"
+	"os"
 	"strings"
 	"text/tabwriter"
 
@@ -13,6 +16,7 @@ import (
 type clientCommands struct {
 	Create clientCreate `cmd:"" help:"Make a client. Its secret is shown once."`
 	List   clientList   `cmd:"" help:"List the clients of a project."`
+	Show   clientShow   `cmd:"" help:"Show one client."`
 	Update clientUpdate `cmd:"" help:"Change a client. What is not given stays."`
 	Delete clientDelete `cmd:"" help:"Delete a client with its sessions."`
 }
@@ -29,7 +33,10 @@ type clientCreate struct {
 	Name        string   `arg:"" help:"For the operator: which program it is."`
 	Kind        string   `default:"public" placeholder:"KIND" help:"public: a game, an app, a page, no secret. confidential: a web back end that signs people in. server: a back end that acts for itself. Default: ${default}."`
 	RedirectURI []string `name:"redirect-uri" sep:"none" placeholder:"URL" help:"Where a code may be sent; compared byte for byte. https, an app's scheme, or http on loopback. Repeatable."`
+	LogoutURI   []string `name:"logout-uri" sep:"none" placeholder:"URL" help:"Where a browser may be sent when its person signed out; compared byte for byte. Repeatable."`
 	PKCE        bool     `name:"pkce" help:"Refuse logins without PKCE."`
+	PublicKeys  string   `placeholder:"FILE" help:"A JWK set, from a file or from standard input (-): the public keys of a client that signs its own assertions (private_key_jwt). It needs no secret then, and gets none."`
+	DeviceLogin bool     `help:"Let it sign in devices without a keyboard: a television that shows a code, which the person types on a phone."`
 	ID          int64    `name:"id" placeholder:"N" help:"Take this id. Default: the next free one."`
 	ReadSecret  bool     `help:"Read the secret from standard input instead of making one."`
 }
@@ -40,6 +47,8 @@ func (clientCreate) Help() string {
 
     latchkey client create "Android game" --redirect-uri app://xlogin.com.studio.game
     latchkey client create "Web shop" --kind confidential --redirect-uri https://shop.example.com/signed-in
+    latchkey client create "Wiki" --kind confidential --redirect-uri https://wiki.example.com/oidc --public-keys wiki.jwks.json
+    latchkey client create "Television app" --device-login
     latchkey client create "Back end" --kind server`
 }
 
@@ -56,9 +65,13 @@ func (c clientCreate) Run(ctx context.Context, a *app) error {
 				return err
 			}
 		}
+		keys, err := readKeySet(a, c.PublicKeys)
+		if err != nil {
+			return err
+		}
 		made, secret, err := s.CreateClient(ctx, latchkey.Client{
 			ID: latchkey.ClientID(c.ID), Project: p.ID, Name: c.Name, Kind: latchkey.ClientKind(strings.ToLower(c.Kind)),
-			RedirectURIs: c.RedirectURI, PKCERequired: c.PKCE,
+			RedirectURIs: c.RedirectURI, LogoutURIs: c.LogoutURI, PKCERequired: c.PKCE, PublicKeys: keys, DeviceLogin: c.DeviceLogin,
 		}, given)
 		if err != nil {
 			return refused(err)
@@ -74,6 +87,32 @@ func readSecret(a *app) (latchkey.Secret, error) {
 		return "", wrongUsage("the secret on standard input is one word of 16 to 200 characters")
 	}
 	return latchkey.Secret(text), nil
+}
+
+// readKeySet reads a JWK set as it stands in a file; which keys it may have is the use case's to say. No file is none.
+func readKeySet(a *app, file string) (string, error) {
+	const most = 64 << 10
+	in := a.Stdin
+	switch file {
+	case "":
+		return "", nil
+	case "-":
+	default:
+		f, err := os.Open(file)
+		if err != nil {
+			return "", wrongUsage("--public-keys: %v", err)
+		}
+		defer f.Close()
+		in = f
+	}
+	text, err := io.ReadAll(io.LimitReader(in, most))
+	if err != nil {
+		return "", wrongUsage("--public-keys: %v", err)
+	}
+	if text = bytes.TrimSpace(text); len(text) == 0 {
+		return "", wrongUsage("--public-keys: there is nothing in %s", file)
+	}
+	return string(text), nil
 }
 
 type clientList struct {
@@ -106,14 +145,35 @@ func (c clientList) Run(ctx context.Context, a *app) error {
 	})
 }
 
+type clientShow struct {
+	databaseSettings
+	outputSettings
+	ID int64 `arg:"" help:"Its id."`
+}
+
+// Run implements the command.
+func (c clientShow) Run(ctx context.Context, a *app) error {
+	return c.withStore(ctx, a, func(s latchkey.Store) error {
+		cl, err := findClient(ctx, s, c.ID)
+		if err != nil {
+			return err
+		}
+		return c.showClient(a, cl, "")
+	})
+}
+
 type clientUpdate struct {
 	databaseSettings
 	outputSettings
 	ID          int64    `arg:"" help:"Its id."`
 	Name        string   `placeholder:"TEXT" help:"For the operator: which program it is."`
 	RedirectURI []string `name:"redirect-uri" sep:"none" placeholder:"URL" help:"Replaces all redirect URIs; empty: none. Repeatable."`
+	LogoutURI   []string `name:"logout-uri" sep:"none" placeholder:"URL" help:"Replaces all logout URIs; empty: none. Repeatable."`
 	PKCE        *bool    `name:"pkce" negatable:"" help:"Refuse logins without PKCE, or no longer."`
-	NewSecret   bool     `help:"Make a new secret, which is shown once. The old one stops working at once."`
+	PublicKeys  *string  `placeholder:"FILE" help:"Replaces the public keys, from a file or from standard input (-); empty: none."`
+	DeviceLogin *bool    `negatable:"" help:"Let it sign in devices without a keyboard, or no longer."`
+	NewSecret   bool     `xor:"secret" help:"Make a new secret, which is shown once. The old one stops working at once."`
+	DropSecret  bool     `xor:"secret" help:"Take the secret away from a client that has public keys."`
 }
 
 // Run implements the command.
@@ -125,8 +185,20 @@ func (c clientUpdate) Run(ctx context.Context, a *app) error {
 		}
 		setIf(&cl.Name, c.Name)
 		replace(&cl.RedirectURIs, c.RedirectURI)
+		replace(&cl.LogoutURIs, c.LogoutURI)
 		if c.PKCE != nil {
 			cl.PKCERequired = *c.PKCE
+		}
+		if c.DeviceLogin != nil {
+			cl.DeviceLogin = *c.DeviceLogin
+		}
+		if c.DropSecret {
+			cl.SecretHash = latchkey.Hash{}
+		}
+		if c.PublicKeys != nil {
+			if cl.PublicKeys, err = readKeySet(a, *c.PublicKeys); err != nil {
+				return err
+			}
 		}
 		secret, err := s.UpdateClient(ctx, cl, c.NewSecret)
 		if err != nil {
@@ -166,43 +238,4 @@ func findClient(ctx context.Context, s latchkey.Store, id int64) (latchkey.Clien
 		err = fmt.Errorf("there is no client %d: `latchkey client list` lists them", id)
 	}
 	return cl, err
-}
-
-// A clientRow is a client in JSON. The secret is there when it was just made.
-type clientRow struct {
-	ID           int64    `json:"id"`
-	Project      string   `json:"project"`
-	Name         string   `json:"name"`
-	Kind         string   `json:"kind"`
-	RedirectURIs []string `json:"redirect_uris"`
-	PKCERequired bool     `json:"pkce_required"`
-	Secret       string   `json:"secret,omitempty"`
-}
-
-func rowOfClient(c latchkey.Client, secret latchkey.Secret) clientRow {
-	return clientRow{
-		ID: int64(c.ID), Project: c.Project.String(), Name: c.Name, Kind: string(c.Kind), RedirectURIs: lines(c.RedirectURIs),
-		PKCERequired: c.PKCERequired, Secret: secret.Reveal(),
-	}
-}
-
-func (o outputSettings) showClient(a *app, c latchkey.Client, secret latchkey.Secret) error {
-	return o.show(a.Stdout, rowOfClient(c, secret), func(t *tabwriter.Writer) {
-		fmt.Fprintf(t, "ID\t%d\n", c.ID)
-		fmt.Fprintf(t, "Name\t%s\n", c.Name)
-		fmt.Fprintf(t, "Kind\t%s\n", c.Kind)
-		fmt.Fprintf(t, "Project\t%s\n", c.Project)
-		fmt.Fprintf(t, "Redirect URIs\t%s\n", dash(strings.Join(c.RedirectURIs, " ")))
-		fmt.Fprintf(t, "PKCE\t%s\n", pkce(c))
-		if secret != "" {
-			fmt.Fprintf(t, "Secret\t%s\tshown this once: keep it now\n", secret.Reveal())
-		}
-	})
-}
-
-func pkce(c latchkey.Client) string {
-	if c.PKCERequired {
-		return "required"
-	}
-	return "optional"
 }

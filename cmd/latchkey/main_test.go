@@ -29,6 +29,7 @@ func TestScripts(t *testing.T) {
 		RequireUniqueNames:  true,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"seeded": seeded,
+			"person": person,
 		},
 	})
 }

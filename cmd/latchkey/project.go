@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -36,12 +35,13 @@ type projectFlags struct {
 	CodeLife      span     `placeholder:"TIME" help:"Life of a code: 30s to 600s. Default: 180s."`
 	CodeTries     int      `placeholder:"N" help:"Wrong answers that a code takes: 1 to 10. Default: 5."`
 	LinkApproval  string   `placeholder:"HOW" help:"How the page behind a link lets the waiting device in: button, or number for the one that the device shows. Default: button."`
-	Logo          *string  `placeholder:"URL" help:"Picture for pages and messages, at an https URL."`
-	Color         *string  `placeholder:"RRGGBB" help:"Colour of buttons on pages, such as 3b4fd8; what is written on it is black or white, whichever can be read better."`
+	SessionIdle   span     `placeholder:"TIME" help:"How long a browser that is not used stays signed in: until then its person gets into every client without a code. Default: 7d."`
+	SessionLife   span     `placeholder:"TIME" help:"How long it stays signed in at the longest. Default: 30d."`
+	lookFlags
 }
 
 // apply puts what was given into p.
-func (f projectFlags) apply(p latchkey.Project) latchkey.Project {
+func (f projectFlags) apply(p latchkey.Project) (latchkey.Project, error) {
 	replace(&p.CallbackURLs, f.CallbackURL)
 	replace(&p.LinkURLs, f.LinkURL)
 	replace(&p.AllowedOrigins, f.AllowedOrigin)
@@ -67,16 +67,9 @@ func (f projectFlags) apply(p latchkey.Project) latchkey.Project {
 	setIf(&p.Codes.Life, time.Duration(f.CodeLife))
 	setIf(&p.Codes.Tries, f.CodeTries)
 	setIf(&p.Approval, latchkey.Approval(strings.ToLower(f.LinkApproval)))
-	if f.Logo != nil {
-		p.Logo = *f.Logo
-	}
-	if f.Color != nil {
-		p.Color = *f.Color
-		if len(p.Color) == len("rrggbb") {
-			p.Color = "#" + p.Color // which a shell takes for a comment
-		}
-	}
-	return p
+	setIf(&p.Sessions.Idle, time.Duration(f.SessionIdle))
+	setIf(&p.Sessions.Life, time.Duration(f.SessionLife))
+	return f.lookFlags.apply(p)
 }
 
 // replace puts given in place of old, unless the flag is absent. One empty value empties the list.
@@ -110,7 +103,8 @@ type projectCreate struct {
 func (projectCreate) Help() string {
 	return `Example:
 
-    latchkey project create "My game" --callback-url https://game.example.com/signed-in --algorithm HS256`
+    latchkey project create "My game" --callback-url https://game.example.com/signed-in --algorithm HS256
+    latchkey project create "Web shop" --color 1f6f43 --terms https://shop.example.com/terms --text title="Welcome" --text de.title="Willkommen"`
 }
 
 // Run implements the command.
@@ -124,7 +118,10 @@ func (c projectCreate) Run(ctx context.Context, a *app) error {
 			}
 			p.ID = id
 		}
-		p = c.apply(p)
+		p, err := c.apply(p)
+		if err != nil {
+			return err
+		}
 		if err := s.CreateProject(ctx, p); err != nil {
 			return refused(err)
 		}
@@ -184,7 +181,7 @@ type projectUpdate struct {
 
 // Help implements kong's detail.
 func (projectUpdate) Help() string {
-	return `A list that is given replaces the old one; an empty value empties it. A new algorithm signs from then on, and tokens of the old one stay good.
+	return `A list that is given replaces the old one; an empty value empties it. Texts are set one by one. A new algorithm signs from then on, and tokens of the old one stay good.
 
 Example:
 
@@ -198,7 +195,9 @@ func (c projectUpdate) Run(ctx context.Context, a *app) error {
 		if err != nil {
 			return err
 		}
-		p = c.apply(p)
+		if p, err = c.apply(p); err != nil {
+			return err
+		}
 		setIf(&p.Name, c.Name)
 		if err := s.UpdateProject(ctx, p); err != nil {
 			return refused(err)
@@ -272,6 +271,9 @@ func refused(err error) error {
 			"access_life": "--access-life: ", "refresh_life": "--refresh-life: ", "codes.digits": "--code-digits: ",
 			"codes.life": "--code-life: ", "codes.tries": "--code-tries: ", "redirect_uris": "--redirect-uri: ",
 			"kind": "--kind: ", "link_approval": "--link-approval: ", "logo": "--logo: ", "color": "--color: ",
+			"look.theme": "--theme: ", "look.dark_color": "--dark-color: ", "look.terms": "--terms: ",
+			"look.privacy": "--privacy: ", "look.texts": "--text: ", "sessions": "--session-idle, --session-life: ",
+			"logout_uris": "--logout-uri: ", "public_keys": "--public-keys: ",
 		}[e.Field]
 		return wrongUsage("%s%s", field, e.Message)
 	case latchkey.Conflict:
@@ -281,60 +283,4 @@ func refused(err error) error {
 		return errors.New("this id is taken: leave it out to get a new one")
 	}
 	return err
-}
-
-// A projectRow is a project in JSON; times of life are in seconds.
-type projectRow struct {
-	ID             string    `json:"id"`
-	Name           string    `json:"name"`
-	CallbackURLs   []string  `json:"callback_urls"`
-	LinkURLs       []string  `json:"link_urls"`
-	AllowedOrigins []string  `json:"allowed_origins"`
-	Channels       []string  `json:"channels"`
-	DefaultLocale  string    `json:"default_locale"`
-	Algorithm      string    `json:"algorithm"`
-	TokenLife      int64     `json:"token_life"`
-	AccessLife     int64     `json:"access_life"`
-	RefreshLife    int64     `json:"refresh_life"`
-	CodeDigits     int       `json:"code_digits"`
-	CodeLife       int64     `json:"code_life"`
-	CodeTries      int       `json:"code_tries"`
-	LinkApproval   string    `json:"link_approval"`
-	Logo           string    `json:"logo"`
-	Color          string    `json:"color"`
-	Created        time.Time `json:"created"`
-}
-
-func rowOfProject(p latchkey.Project) projectRow {
-	return projectRow{
-		ID: p.ID.String(), Name: p.Name, CallbackURLs: lines(p.CallbackURLs), LinkURLs: lines(p.LinkURLs),
-		AllowedOrigins: lines(p.AllowedOrigins), Channels: channelNames(p.Channels), DefaultLocale: p.DefaultLocale,
-		Algorithm: string(p.Algorithm), TokenLife: seconds(p.TokenLife), AccessLife: seconds(p.AccessLife),
-		RefreshLife: seconds(p.RefreshLife), CodeDigits: p.Codes.Digits, CodeLife: seconds(p.Codes.Life),
-		CodeTries: p.Codes.Tries, LinkApproval: string(p.Approval), Logo: p.Logo, Color: p.Color, Created: p.Created,
-	}
-}
-
-func seconds(d time.Duration) int64 { return int64(d / time.Second) }
-
-func showProject(w io.Writer, o outputSettings, p latchkey.Project) error {
-	return o.show(w, rowOfProject(p), func(t *tabwriter.Writer) {
-		row := func(name, value string) { fmt.Fprintf(t, "%s\t%s\n", name, dash(value)) }
-		row("ID", p.ID.String())
-		row("Name", p.Name)
-		row("Callback URLs", strings.Join(p.CallbackURLs, " "))
-		row("Link URLs", strings.Join(p.LinkURLs, " "))
-		row("Allowed origins", strings.Join(p.AllowedOrigins, " "))
-		row("Channels", strings.Join(channelNames(p.Channels), " "))
-		row("Locale", p.DefaultLocale)
-		row("Algorithm", string(p.Algorithm))
-		row("Token life", human(p.TokenLife))
-		row("Access life", human(p.AccessLife))
-		row("Refresh life", human(p.RefreshLife))
-		row("Codes", fmt.Sprintf("%d digits, %s, %d tries", p.Codes.Digits, human(p.Codes.Life), p.Codes.Tries))
-		row("Link approval", string(p.Approval))
-		row("Logo", p.Logo)
-		row("Color", p.Color)
-		row("Created", when(p.Created))
-	})
 }

@@ -12,11 +12,13 @@ import (
 )
 
 type userCommands struct {
-	List   userList   `cmd:"" help:"List the users of a project, in the order in which they came."`
-	Show   userShow   `cmd:"" help:"Show one user."`
-	Ban    userBan    `cmd:"" help:"Keep a user out, and end every session at once."`
-	Unban  userUnban  `cmd:"" help:"Let a user in again."`
-	Delete userDelete `cmd:"" help:"Delete a user. Their next login makes a new one."`
+	List     userList     `cmd:"" help:"List the users of a project, in the order in which they came."`
+	Show     userShow     `cmd:"" help:"Show one user."`
+	Sessions userSessions `cmd:"" help:"List where a user is signed in: browsers and clients."`
+	Logout   userLogout   `cmd:"" help:"Sign a user out, everywhere or in one place."`
+	Ban      userBan      `cmd:"" help:"Keep a user out, and end every session at once."`
+	Unban    userUnban    `cmd:"" help:"Let a user in again."`
+	Delete   userDelete   `cmd:"" help:"Delete a user. Their next login makes a new one."`
 }
 
 type userList struct {
@@ -60,10 +62,10 @@ func (c userList) Run(ctx context.Context, a *app) error {
 			rows = append(rows, rowOfUser(u, a.Now()))
 		}
 		return c.show(a.Stdout, rows, func(t *tabwriter.Writer) {
-			fmt.Fprintln(t, "ID\tEMAIL\tPHONE\tREGISTERED\tLAST LOGIN\tBANNED")
+			fmt.Fprintln(t, "ID\tEMAIL\tPHONE\tNAME\tREGISTERED\tLAST LOGIN\tBANNED")
 			for _, u := range users {
-				fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\n", u.ID, dash(u.Email.Value()), dash(u.Phone.Value()),
-					when(u.Registered), when(u.LastLogin), banned(u, a.Now()))
+				fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", u.ID, dash(u.Email.Value()), dash(u.Phone.Value()),
+					dash(nameOf(u.Person)), when(u.Registered), when(u.LastLogin), banned(u, a.Now()))
 			}
 		})
 	})
@@ -88,6 +90,11 @@ func (c userShow) Run(ctx context.Context, a *app) error {
 			fmt.Fprintf(t, "Email\t%s\n", dash(u.Email.Value()))
 			fmt.Fprintf(t, "Phone\t%s\n", dash(u.Phone.Value()))
 			fmt.Fprintf(t, "Contact phone\t%s\n", dash(u.ContactPhone.Value()))
+			fmt.Fprintf(t, "First name\t%s\n", dash(u.Person.FirstName))
+			fmt.Fprintf(t, "Last name\t%s\n", dash(u.Person.LastName))
+			fmt.Fprintf(t, "Nickname\t%s\n", dash(u.Person.Nickname))
+			fmt.Fprintf(t, "Birthday\t%s\n", dash(u.Person.Birthday))
+			fmt.Fprintf(t, "Gender\t%s\n", dash(string(u.Person.Gender)))
 			fmt.Fprintf(t, "Registered\t%s\n", when(u.Registered))
 			fmt.Fprintf(t, "Last login\t%s\n", when(u.LastLogin))
 			fmt.Fprintf(t, "Banned\t%s\n", banned(u, a.Now()))
@@ -191,6 +198,11 @@ type userRow struct {
 	Email        string     `json:"email"`
 	Phone        string     `json:"phone"`
 	ContactPhone string     `json:"contact_phone"`
+	FirstName    string     `json:"first_name"` // this and the next four: what they said of themselves
+	LastName     string     `json:"last_name"`
+	Nickname     string     `json:"nickname"`
+	Birthday     string     `json:"birthday"`
+	Gender       string     `json:"gender"`
 	Registered   time.Time  `json:"registered"`
 	LastLogin    *time.Time `json:"last_login"`
 	Banned       bool       `json:"banned"`
@@ -201,9 +213,18 @@ type userRow struct {
 func rowOfUser(u latchkey.User, now time.Time) userRow {
 	return userRow{
 		ID: u.ID.String(), Project: u.Project.String(), Email: u.Email.Value(), Phone: u.Phone.Value(),
-		ContactPhone: u.ContactPhone.Value(), Registered: u.Registered.UTC(), LastLogin: optional(u.LastLogin),
+		ContactPhone: u.ContactPhone.Value(), FirstName: u.Person.FirstName, LastName: u.Person.LastName, Nickname: u.Person.Nickname,
+		Birthday: u.Person.Birthday, Gender: string(u.Person.Gender), Registered: u.Registered.UTC(), LastLogin: optional(u.LastLogin),
 		Banned: u.Banned(now), BannedUntil: optional(u.Ban.Until), BanReason: u.Ban.Reason,
 	}
+}
+
+// nameOf is what a person goes by, if they said.
+func nameOf(p latchkey.Person) string {
+	if name := p.FullName(); name != "" {
+		return name
+	}
+	return p.Nickname
 }
 
 func banned(u latchkey.User, now time.Time) string {

@@ -15,8 +15,11 @@ type Service struct {
 	Now    func() time.Time
 }
 
+// byAdministrator is the Detail of events.
+const byAdministrator = "by an administrator"
+
 func (s *Service) event(kind latchkey.Kind, p latchkey.ProjectID) latchkey.Event {
-	return latchkey.Event{At: s.Now().UTC(), Kind: kind, Project: p, Detail: "by an administrator"}
+	return latchkey.Event{At: s.Now().UTC(), Kind: kind, Project: p, Detail: byAdministrator}
 }
 
 func random() (b [16]byte) {

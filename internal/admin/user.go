@@ -27,6 +27,31 @@ func (s *Service) Unban(ctx context.Context, id latchkey.UserID) error {
 	return s.Store.SetBan(ctx, id, latchkey.Ban{}, e)
 }
 
+// LogOut ends every session, grant and token that a user has (ASVS 7.4.5).
+// Errors: UserNotFound.
+func (s *Service) LogOut(ctx context.Context, id latchkey.UserID) error {
+	e, err := s.userEvent(ctx, id, latchkey.UserLoggedOut)
+	if err != nil {
+		return err
+	}
+	return s.Store.EndSessions(ctx, id, e)
+}
+
+// EndOne ends the browser's session or the grant of u that has this id, and reports whether there was one.
+func (s *Service) EndOne(ctx context.Context, u latchkey.User, id latchkey.Handle) (bool, error) {
+	now := s.Now().UTC()
+	ended, err := s.Store.EndSession(ctx, latchkey.Ending{
+		ID: latchkey.SessionID{Handle: id}, Project: u.Project, User: u.ID, Why: byAdministrator,
+	}, now)
+	if err != nil || ended.Done {
+		return ended.Done, err
+	}
+	revoked, err := s.Store.RevokeGrant(ctx, latchkey.Revocation{
+		ID: latchkey.GrantID{Handle: id}, Project: u.Project, User: u.ID, Why: byAdministrator,
+	}, now)
+	return revoked.Done, err
+}
+
 // DeleteUser removes a user and everything kept about them, audit events excepted, which hold masked addresses.
 // Errors: UserNotFound.
 func (s *Service) DeleteUser(ctx context.Context, id latchkey.UserID) error {

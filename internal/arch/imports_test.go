@@ -48,10 +48,13 @@ var table = map[string]room{
 	"internal/geoip":       {outside: []string{"github.com/oschwald/maxminddb-golang/v2"}},
 
 	// Ways in: they decode, call one use case, and encode.
-	"internal/httpapi": {house: []string{"", "api", "internal/account", "internal/address", "internal/form", "internal/login", "internal/polls", "internal/token"}},
-	"internal/oidc": {house: []string{
-		"", "internal/account", "internal/address", "internal/catalog", "internal/cookie", "internal/form", "internal/jose", "internal/login",
+	"internal/httpapi": {house: []string{
+		"", "api", "internal/account", "internal/address", "internal/cookie", "internal/form", "internal/login", "internal/polls",
 		"internal/session", "internal/token",
+	}},
+	"internal/oidc": {house: []string{
+		"", "internal/account", "internal/address", "internal/catalog", "internal/cookie", "internal/device", "internal/form",
+		"internal/jose", "internal/login", "internal/session", "internal/token",
 	}},
 	"internal/pages":  {house: []string{"", "internal/catalog", "internal/device", "internal/devinbox", "internal/login"}},
 	"internal/worker": {house: []string{"", "internal/catalog"}},
@@ -60,7 +63,7 @@ var table = map[string]room{
 	"cmd/latchkey": {
 		house: []string{
 			"", "internal/account", "internal/address", "internal/admin", "internal/archive", "internal/cached", "internal/catalog",
-			"internal/devinbox", "internal/geoip", "internal/httpapi", "internal/jose", "internal/login", "internal/memory",
+			"internal/device", "internal/devinbox", "internal/geoip", "internal/httpapi", "internal/jose", "internal/login", "internal/memory",
 			"internal/oidc", "internal/pages", "internal/polls", "internal/session",
 			"internal/sms/twilio", "internal/sms/webhook", "internal/smtp", "internal/sqlite", "internal/telemetry",
 			"internal/token", "internal/worker",

@@ -57,6 +57,7 @@ type visit struct {
 	id      int    // of the client
 	post    bool   // client_secret_post instead of client_secret_basic
 	address string
+	passive bool // the person presses no button of a page that asks
 	jar     map[string]string
 	faults  []string
 }
@@ -279,6 +280,8 @@ func (v *visit) walk(o *outcome, r reply, at string) {
 		case f.fields.Has("code"):
 			f.fields.Set("code", v.w.sentCode())
 			o.typed = true
+		case v.passive:
+			return
 		}
 		f.fields.Set("step", f.step)
 		base, _ := url.Parse(at)

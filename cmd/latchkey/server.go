@@ -85,14 +85,15 @@ func newServer(h house) (*server, error) {
 		Login:    logins,
 		Tokens:   &token.Service{Store: store, Signer: signer, Secrets: h.secrets, PublicURL: h.publicURL, Now: h.now},
 		Accounts: &account.Service{Store: store, Signer: signer, PublicURL: h.publicURL, Now: h.now},
+		Sessions: &session.Service{Store: store, Secrets: h.secrets, Now: h.now},
 		Store:    readiness{store, s.closing}, Log: h.log,
 		Observe: metrics.Request, Verdict: metrics.Login, Polls: places, ClientIP: h.clientIP,
 	}
 	standard := &oidc.Server{
 		Login: logins, Tokens: api.Tokens, Accounts: api.Accounts, Store: store,
-		Sessions: &session.Service{Store: store, Secrets: h.secrets, Now: h.now}, Secrets: h.secrets, Catalog: texts,
+		Sessions: api.Sessions, Secrets: h.secrets, Catalog: texts,
 		PublicURL: h.publicURL, Log: h.log, Now: h.now,
-		ClientIP: h.clientIP, Observe: metrics.Request,
+		ClientIP: h.clientIP, Observe: metrics.Request, Place: h.place,
 	}
 	web := &pages.Server{
 		Login: logins, Catalog: texts, PublicURL: h.publicURL, Log: h.log, Now: h.now, ClientIP: h.clientIP,

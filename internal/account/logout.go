@@ -8,7 +8,7 @@ import (
 
 // Scopes of a logout (contract.md §5).
 const (
-	LogOutSSO = "sso" // the browser in which the person signed in to the client: the next login asks for a code
+	LogOutSSO = "sso" // the client, and the browser in which the person signed in to it: the next login asks for a code
 	LogOutAll = "all" // every token and session of the user, everywhere
 )
 
@@ -26,11 +26,15 @@ func (s *Service) LogOut(ctx context.Context, in Caller, scope string) error {
 		return s.endGrant(ctx, in)
 	}
 	if scope == LogOutSSO {
-		return s.endSession(ctx, in)
+		if err := s.endSession(ctx, in); err != nil {
+			return err
+		}
+		return s.endGrant(ctx, in)
 	}
 	return s.Store.EndSessions(ctx, in.User.ID, s.event(in, latchkey.UserLoggedOut, latchkey.Address{}))
 }
 
+// endGrant ends what the token stands on, refresh tokens included, if it stands on anything: whoever logs out is done with it.
 func (s *Service) endGrant(ctx context.Context, in Caller) error {
 	_, err := s.Store.RevokeGrant(ctx, latchkey.Revocation{
 		ID: in.Grant.ID, Project: in.Grant.Project, Client: in.Grant.Client, From: in.From,

@@ -50,6 +50,11 @@ func targets(w *world) map[string]target {
 		"authorize": {method: "GET", path: "/api/oauth2/auth", query: url.Values{
 			"client_id": {publicID}, "redirect_uri": {redirect}, "state": {"xsollatest"}, "locale": {"de_DE"}, "audience": {"x"},
 		}},
+		"sso": {method: "GET", path: "/api/oauth2/sso", query: url.Values{
+			"client_id": {publicID}, "redirect_uri": {redirect}, "response_type": {"code"}, "state": {"xsollatest"}, "scope": {"offline"},
+		}, header: []string{"Origin", origin, "Sec-Fetch-Dest", "empty", "Cookie", "__Host-latchkey-session-" + w.project.String() + "=" + strings.Repeat("A", 64)}},
+		"clear_sso": {method: "GET", path: "/api/oauth2/clear_sso", query: url.Values{"projectId": {w.project.String()}},
+			header: []string{"Origin", origin, "Sec-Fetch-Dest", "empty"}},
 		"widget":  {method: "GET", path: "/api/widget/ng/settings", query: url.Values{"projectId": {w.project.String()}, "client_id": {publicID}}},
 		"details": {method: "GET", path: "/api/client/details"},
 		"blank":   {method: "GET", path: "/api/blank"},

@@ -32,13 +32,15 @@ func (w *world) inBrowser(scope string) (latchkey.SessionID, tokens) {
 	return id, got
 }
 
-// TestLogOutOfTheBrowser: sessions=sso ends the session of the browser that the token came of, and no other.
+// TestLogOutOfTheBrowser: sessions=sso ends what the token stands on and the session of the browser that it came of, and no
+// other. What another client may use in the person's absence stays (OIDC Core §11).
 func TestLogOutOfTheBrowser(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	own, offline := w.inBrowser("openid offline")
+	own, used := w.inBrowser("openid offline")
 	other, _ := w.inBrowser("openid")
-	w.get("/api/oauth2/logout", url.Values{"sessions": {"sso"}}, bearer(offline.Access)...).is(204)
+	_, absent := w.inBrowser("openid offline")
+	w.get("/api/oauth2/logout", url.Values{"sessions": {"sso"}}, bearer(used.Access)...).is(204)
 	lives := func(id latchkey.SessionID) bool {
 		held, _, err := w.store.Session(t.Context(), id)
 		w.must(err)
@@ -47,8 +49,11 @@ func TestLogOutOfTheBrowser(t *testing.T) {
 	if lives(own) || !lives(other) {
 		t.Errorf("the browser's session lives: %v, want false; that of another browser lives: %v, want true", lives(own), lives(other))
 	}
-	if !w.alive(offline.Access) {
-		t.Error("a grant with refresh tokens, which a client may use in the person's absence, ended with the browser's session (OIDC Core §11)")
+	if w.alive(used.Access) || !w.alive(absent.Access) {
+		t.Errorf("the token lives: %v, want false; that of another login: %v, want true", w.alive(used.Access), w.alive(absent.Access))
 	}
-	w.get("/api/oauth2/logout", url.Values{"sessions": {"sso"}}, bearer(offline.Access)...).is(204) // once more is no mistake
+	again := refresh(used.Refresh)
+	again.Set("client_id", confidentialID)
+	again.Set("client_secret", secret)
+	w.form(again).fails(400, "010-023")
 }

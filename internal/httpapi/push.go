@@ -9,9 +9,8 @@ import (
 
 // push is GET /otc/push (contract.md §4): the link's button on a page of the project's own.
 func (s *Server) push(w http.ResponseWriter, r *http.Request) error {
-	if r.Method != http.MethodGet { // HEAD comes here too, and what asks for headers presses no button
-		w.Header().Set("Allow", "GET, OPTIONS")
-		return latchkey.MethodNotAllowed
+	if err := onlyGet(w, r); err != nil { // what asks for headers presses no button
+		return err
 	}
 	q := parseQuery(r)
 	req := login.PushRequest{

@@ -56,14 +56,10 @@ func TestPushDenies(t *testing.T) {
 	w.get("/api/otc/push", w.pushQuery(m, "approve"), byScript...).fails(404, "003-061")
 }
 
-// TestPushTakesAScriptOfThePage: everything else that could make a browser or a mail scanner fetch the URL changes
-// nothing (contract.md §4).
-func TestPushTakesAScriptOfThePage(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
-	m := w.startLink(jwtEmail)
+// elsewhere is the headers of what is no script on a page of the project's own.
+func elsewhere() map[string][]string {
 	with := func(pairs ...string) []string { return append(slices.Clone(byScript), pairs...) }
-	for name, header := range map[string][]string{
+	return map[string][]string{
 		"no headers at all":           nil,
 		"no Origin":                   {"Sec-Fetch-Dest", "empty"},
 		"no Sec-Fetch-Dest":           {"Origin", origin},
@@ -77,7 +73,16 @@ func TestPushTakesAScriptOfThePage(t *testing.T) {
 		"a script element":            with("Sec-Fetch-Dest", "script"),
 		"a prefetch":                  with("Sec-Purpose", "prefetch"),
 		"a prerender":                 with("Sec-Purpose", "prefetch;prerender"),
-	} {
+	}
+}
+
+// TestPushTakesAScriptOfThePage: everything else that could make a browser or a mail scanner fetch the URL changes
+// nothing (contract.md §4).
+func TestPushTakesAScriptOfThePage(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	m := w.startLink(jwtEmail)
+	for name, header := range elsewhere() {
 		r := w.get("/api/otc/push", w.pushQuery(m, "approve"), header...)
 		if field := r.fails(422, "002-027")["field"]; field != "Origin" && field != "Sec-Fetch-Dest" {
 			t.Errorf("%s: the details name %q", name, field)

@@ -6,6 +6,7 @@
 //	login.go     start and complete
 //	wait.go      the held poll
 //	push.go      the link's button on a page of the project's own
+//	sso.go       going into a client without a code, and signing the browser out
 //	token.go     tokens and keys
 //	user.go      the signed-in person
 //	authorize.go the way to the hosted login
@@ -32,6 +33,7 @@ import (
 	"github.com/latchkey-dev/latchkey/internal/account"
 	"github.com/latchkey-dev/latchkey/internal/login"
 	"github.com/latchkey-dev/latchkey/internal/polls"
+	"github.com/latchkey-dev/latchkey/internal/session"
 	"github.com/latchkey-dev/latchkey/internal/token"
 )
 
@@ -40,6 +42,7 @@ type Server struct {
 	Login    *login.Service
 	Tokens   *token.Service
 	Accounts *account.Service
+	Sessions *session.Service
 	Store    Settings
 	Log      *slog.Logger
 
@@ -91,6 +94,8 @@ func (s *Server) Routes() []Route {
 		{"POST", "/api/token/validate", s.validateToken},
 		{"GET", "/api/oauth2/logout", s.logOut},
 		{"GET", "/api/oauth2/auth", s.authorize},
+		{"GET", "/api/oauth2/sso", s.signOn},
+		{"GET", "/api/oauth2/clear_sso", s.signOff},
 		{"GET", "/api/users/me", s.me},
 		{"PATCH", "/api/users/me", s.describeMe},
 		{"GET", "/api/users/me/email", s.myEmail},

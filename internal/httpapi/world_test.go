@@ -17,6 +17,7 @@ import (
 	"github.com/latchkey-dev/latchkey/internal/login"
 	"github.com/latchkey-dev/latchkey/internal/memory"
 	"github.com/latchkey-dev/latchkey/internal/polls"
+	"github.com/latchkey-dev/latchkey/internal/session"
 	"github.com/latchkey-dev/latchkey/internal/sqlite"
 	"github.com/latchkey-dev/latchkey/internal/token"
 )
@@ -85,6 +86,7 @@ func newWorld(t *testing.T, change ...func(*world)) *world {
 		},
 		Tokens:   &token.Service{Store: w.store, Signer: w.signer, Secrets: secrets, PublicURL: publicURL, Now: w.clock.Now},
 		Accounts: &account.Service{Store: w.store, Signer: w.signer, PublicURL: publicURL, Now: w.clock.Now},
+		Sessions: &session.Service{Store: w.store, Secrets: secrets, Now: w.clock.Now},
 		Store:    w.store,
 		Polls:    &polls.Places{},
 		Log:      slog.New(slog.NewJSONHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug})),

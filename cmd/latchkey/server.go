@@ -93,7 +93,7 @@ func newServer(h house) (*server, error) {
 		Login: logins, Tokens: api.Tokens, Accounts: api.Accounts, Store: store,
 		Sessions: api.Sessions, Secrets: h.secrets, Catalog: texts,
 		PublicURL: h.publicURL, Log: h.log, Now: h.now,
-		ClientIP: h.clientIP, Observe: metrics.Request, Place: h.place,
+		ClientIP: h.clientIP, Observe: metrics.Request, Place: h.place, Polls: places,
 	}
 	web := &pages.Server{
 		Login: logins, Catalog: texts, PublicURL: h.publicURL, Log: h.log, Now: h.now, ClientIP: h.clientIP,

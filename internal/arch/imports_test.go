@@ -54,7 +54,7 @@ var table = map[string]room{
 	}},
 	"internal/oidc": {house: []string{
 		"", "internal/account", "internal/address", "internal/catalog", "internal/cookie", "internal/device", "internal/form",
-		"internal/jose", "internal/login", "internal/session", "internal/token",
+		"internal/jose", "internal/login", "internal/polls", "internal/session", "internal/token",
 	}},
 	"internal/pages":  {house: []string{"", "internal/catalog", "internal/device", "internal/devinbox", "internal/login"}},
 	"internal/worker": {house: []string{"", "internal/catalog"}},

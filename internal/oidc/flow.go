@@ -6,6 +6,7 @@ import (
 
 	"github.com/latchkey-dev/latchkey"
 	"github.com/latchkey-dev/latchkey/internal/address"
+	"github.com/latchkey-dev/latchkey/internal/catalog"
 	"github.com/latchkey-dev/latchkey/internal/form"
 	"github.com/latchkey-dev/latchkey/internal/login"
 )
@@ -34,9 +35,9 @@ func (s *Server) logIn(w http.ResponseWriter, r *http.Request, p latchkey.Projec
 	}
 	switch f["step"] {
 	case "address":
-		return s.giveAddress(r, p, at, cookie, f["address"])
+		return s.giveAddress(r, p, at, cookie, f)
 	case "code":
-		return s.giveCode(r, p, at, cookie, latchkey.Secret(f["code"]))
+		return s.giveCode(r, p, at, cookie, latchkey.Secret(address.Digits(f["code"])))
 	case "again":
 		return s.send(r, p, at, cookie, "page.login_sent_again")
 	case "change":
@@ -51,17 +52,23 @@ func (s *Server) logIn(w http.ResponseWriter, r *http.Request, p latchkey.Projec
 	return s.lost(r, p), nil
 }
 
-// giveAddress takes one field for both: what has an @ is an email. A phone number may be typed as people write them.
-func (s *Server) giveAddress(r *http.Request, p latchkey.Project, at pending, cookie latchkey.Secret, typed string) (view, error) {
-	parse, text := address.ParsePhone, strings.NewReplacer(" ", "", "\u00a0", "", "-", "", ".", "", "/", "", "(", "", ")", "").Replace(typed)
-	if strings.Contains(typed, "@") {
-		parse, text = address.ParseEmail, typed
+// giveAddress takes one field for both: what has an @ is an email. A phone number may be typed as people write them: of the
+// country that the page chose, or, where it chose none, that the browser's languages name.
+func (s *Server) giveAddress(r *http.Request, p latchkey.Project, at pending, cookie latchkey.Secret, f form.Form) (view, error) {
+	typed, region := f["address"], f["region"]
+	if region == "" {
+		region = catalog.Region(r.Header.Get("Accept-Language"))
 	}
-	if to, err := parse(text); err == nil {
-		at.Channel, at.Address, at.Operation = string(to.Channel()), to.Value(), ""
-		return s.send(r, p, at, cookie, "")
+	to, err := address.ParseEmail(typed)
+	if !strings.Contains(typed, "@") {
+		to, err = address.ParsePhoneIn(typed, region)
 	}
-	return s.addressPage(r, p, at, cookie, typed, "page.login_bad_address"), nil
+	at.Channel, at.Address, at.Operation, at.Region = "", "", "", f["region"]
+	if err != nil {
+		return s.addressPage(r, p, at, cookie, typed, wrongAddress(p, typed)), nil
+	}
+	at.Channel, at.Address = string(to.Channel()), to.Value()
+	return s.send(r, p, at, cookie, "")
 }
 
 // send starts the login, or sends the message of the one that is under way again.
@@ -78,7 +85,7 @@ func (s *Server) send(r *http.Request, p latchkey.Project, at pending, cookie la
 		at.Operation, at.Match, at.Sent, at.Expires = op.ID.String(), op.Match, s.Now().UTC(), op.Expires
 		return s.codePage(r, p, at, cookie, "", note), nil
 	case latchkey.CallOff, latchkey.InvalidPhone, latchkey.PhoneCannotSMS:
-		return s.addressPage(r, p, at, cookie, at.Address, "page.login_bad_address"), nil
+		return s.addressPage(r, p, at, cookie, at.Address, wrongAddress(p, at.Address)), nil
 	case latchkey.RateLimited:
 		return s.addressPage(r, p, at, cookie, at.Address, "page.login_wait"), nil
 	case latchkey.Unavailable, latchkey.Internal:

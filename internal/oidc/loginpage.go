@@ -25,7 +25,8 @@ type addressForm struct {
 	// For the script.
 	ByEmail, ByPhone    string // how the code comes
 	Regions             string // address.Regions; empty: no phones
-	Region              string // the country of a number without one, as far as the server knows; may be empty
+	Chosen              string // the country that was chosen for a number without one; may be empty
+	Region              string // the country that the browser's languages name; may be empty
 	Country             string // the label of the choice
 	Remember, Forgotten string
 }
@@ -72,13 +73,11 @@ func (s *Server) addressPage(r *http.Request, p latchkey.Project, at pending, co
 	v.Alert = say.text(alert)
 	v.Address = &addressForm{
 		Project: p.ID, Label: say.text("page.login_address"), Typed: typed, Keys: "email", Autocomplete: "username",
-		Button: say.text("page.login_next"), Region: at.Region, Country: say.text("page.login_country"),
+		Button: say.text("page.login_next"), Chosen: at.Region, Country: say.text("page.login_country"),
 		Remember: say.text("page.login_remember"), Forgotten: say.text("page.login_not_you"),
 	}
 	f := v.Address
-	if f.Region == "" {
-		f.Region = catalog.Region(r.Header.Get("Accept-Language"))
-	}
+	f.Region = catalog.Region(r.Header.Get("Accept-Language"))
 	switch email, phone := p.Has(latchkey.Email), p.Has(latchkey.Phone); {
 	case email && !phone:
 		f.Label, f.Autocomplete = say.text("page.login_email"), "email"

@@ -12,6 +12,8 @@
 //	account.go     the page where a person sees and ends where they are signed in
 //	box.go         a login under way, sealed into its page and bound to its browser
 //	page.go        how the pages look
+//	loginpage.go   what the pages of the login ask
+//	wait.go        the login page, waiting for the link in the message
 //	token.go       token (RFC 6749 §3.2), revoke (RFC 7009), introspect (RFC 7662)
 //	userinfo.go    userinfo (OIDC Core §5.3)
 //	par.go         pushed authorization requests (RFC 9126)
@@ -35,6 +37,7 @@ import (
 	"github.com/latchkey-dev/latchkey/internal/account"
 	"github.com/latchkey-dev/latchkey/internal/catalog"
 	"github.com/latchkey-dev/latchkey/internal/login"
+	"github.com/latchkey-dev/latchkey/internal/polls"
 	"github.com/latchkey-dev/latchkey/internal/session"
 	"github.com/latchkey-dev/latchkey/internal/token"
 )
@@ -52,6 +55,7 @@ type Server struct {
 	Log       *slog.Logger
 	Now       func() time.Time
 	ClientIP  func(*http.Request) netip.Addr
+	Polls     *polls.Places                                              // of the logins that wait for their link; nil: any number
 	Observe   func(route, method string, status int, took time.Duration) // may be nil
 
 	// Place names roughly where an address is, in the language of a locale; both are empty when nothing is known. It may be nil.
@@ -87,6 +91,7 @@ func (s *Server) Routes() []Route {
 		{"GET", "/p/{projectId}/authorize", nobody, s.shown(s.authorize)},
 		{"POST", "/p/{projectId}/authorize", nobody, s.shown(s.authorize)},
 		{"POST", "/p/{projectId}/login", nobody, s.shown(s.logIn)},
+		{"POST", "/p/{projectId}/wait", nobody, s.wait},
 		{"GET", "/p/{projectId}/logout", nobody, s.shown(s.endSession)},
 		{"POST", "/p/{projectId}/logout", nobody, s.shown(s.endSession)},
 		{"GET", "/p/{projectId}/account", nobody, s.shown(s.account)},

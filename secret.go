@@ -4,7 +4,6 @@ import (
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/hkdf"
-	"crypto/hmac"
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/base64"
@@ -65,7 +64,7 @@ type Secrets struct{ list []derived }
 // derived holds one key per purpose, so that no two purposes ever share one.
 type derived struct {
 	id                                                           SecretID
-	code, link, match, authz, refresh, session, device, userCode []byte // HMAC-SHA-256 keys, 32 bytes each
+	code, link, match, authz, refresh, session, device, userCode macKey
 	seal                                                         cipher.AEAD
 }
 
@@ -194,10 +193,7 @@ func (s Secrets) ParseDeviceCode(code Secret) (DeviceLoginID, bool) {
 func (s Secrets) UserCodeHashes(p ProjectID, code Secret) []Hash {
 	out := make([]Hash, 0, len(s.list))
 	for _, d := range s.list {
-		mac := hmac.New(sha256.New, d.userCode)
-		mac.Write(p.UUID[:])
-		mac.Write([]byte(code))
-		out = append(out, Hash(mac.Sum(nil)))
+		out = append(out, d.userCode.sum(func(b []byte) []byte { return append(append(b, p.UUID[:]...), code...) }))
 	}
 	return out
 }
@@ -242,10 +238,11 @@ func derive(master []byte) (derived, error) {
 	if err != nil {
 		return derived{}, err
 	}
+	mac := func(purpose string) macKey { return newMACKey(key(purpose, 32)) }
 	return derived{
-		id: SecretID(key("fingerprint", 2)), code: key("code", 32), link: key("link", 32), match: key("match", 32),
-		authz: key("authorization code", 32), refresh: key("refresh token", 32),
-		session: key("session", 32), device: key("device code", 32), userCode: key("user code", 32), seal: aead,
+		id: SecretID(key("fingerprint", 2)), code: mac("code"), link: mac("link"), match: mac("match"),
+		authz: mac("authorization code"), refresh: mac("refresh token"), session: mac("session"), device: mac("device code"),
+		userCode: mac("user code"), seal: aead,
 	}, nil
 }
 
@@ -259,12 +256,12 @@ func (s Secrets) find(id SecretID) (derived, bool) {
 }
 
 // A purpose picks the key of one kind of token.
-type purpose func(derived) []byte
+type purpose func(derived) macKey
 
-func authzKey(d derived) []byte   { return d.authz }
-func refreshKey(d derived) []byte { return d.refresh }
-func sessionKey(d derived) []byte { return d.session }
-func deviceKey(d derived) []byte  { return d.device }
+func authzKey(d derived) macKey   { return d.authz }
+func refreshKey(d derived) macKey { return d.refresh }
+func sessionKey(d derived) macKey { return d.session }
+func deviceKey(d derived) macKey  { return d.device }
 
 // A printed token is 24 bytes of handle, 4 of generation, 20 of MAC: 48 bytes, 64 characters, [A-Za-z0-9_-]
 // (contract.md §3: SDKs cut values at anything else).
@@ -298,25 +295,27 @@ func (s Secrets) parse(token Secret, key purpose) (Handle, uint32, bool) {
 	return h, generation, true
 }
 
-func tokenBytes(h Handle, generation uint32, key []byte) (b [48]byte) {
+func tokenBytes(h Handle, generation uint32, key macKey) (b [48]byte) {
 	copy(b[:24], h[:])
 	binary.BigEndian.PutUint32(b[24:28], generation)
-	mac := hmac.New(sha256.New, key)
-	mac.Write(b[:28])
-	copy(b[28:], mac.Sum(nil))
+	sum := key.sum(func(in []byte) []byte {
+		in = append(in, h[:]...)
+		return binary.BigEndian.AppendUint32(in, generation)
+	})
+	copy(b[28:], sum[:])
 	return b
 }
 
 // challengeMAC binds everything that a code or a link stands for. Fixed-length parts come first, so that no two
 // inputs run together.
-func challengeMAC(key []byte, id ChallengeID, p ProjectID, to Address) [32]byte {
-	mac := hmac.New(sha256.New, key)
-	mac.Write(id.Handle[:])
-	mac.Write(p.UUID[:])
-	mac.Write([]byte(to.channel))
-	mac.Write([]byte{0})
-	mac.Write([]byte(to.value))
-	return [32]byte(mac.Sum(nil))
+func challengeMAC(key macKey, id ChallengeID, p ProjectID, to Address) [32]byte {
+	return key.sum(func(b []byte) []byte {
+		b = append(b, id.Handle[:]...)
+		b = append(b, p.UUID[:]...)
+		b = append(b, to.channel...)
+		b = append(b, 0)
+		return append(b, to.value...)
+	})
 }
 
 // decimal reduces sum to so many digits without bias: of its four 64-bit words the first one below the largest

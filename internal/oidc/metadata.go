@@ -37,7 +37,7 @@ type metadata struct {
 	ChallengeMethods   []string `json:"code_challenge_methods_supported"`
 	Claims             []string `json:"claims_supported"`
 	ClaimTypes         []string `json:"claim_types_supported"`
-	Prompts            []string `json:"prompt_values_supported"` // OIDC Prompt Create §4.1
+	Prompts            []string `json:"prompt_values_supported"`         // OIDC Prompt Create §4.1
 	RequestURIs        bool     `json:"request_uri_parameter_supported"` // false, where silence would mean true
 	ClaimsByParameter  bool     `json:"claims_parameter_supported"`
 	RequestByParameter bool     `json:"request_parameter_supported"`
@@ -53,7 +53,7 @@ func (s *Server) metadata(w http.ResponseWriter, _ *http.Request, p latchkey.Pro
 	w.Header().Set("Cache-Control", "public, max-age=300")
 	return encode(w, http.StatusOK, metadata{
 		Issuer: issuer, Authorize: issuer + "/authorize", Token: issuer + "/token", UserInfo: issuer + "/userinfo", EndSession: issuer + "/logout",
-		Keys: issuer + "/.well-known/jwks.json",
+		Keys:   issuer + "/.well-known/jwks.json",
 		Revoke: issuer + "/revoke", Introspect: issuer + "/introspect", Push: issuer + "/par", Device: issuer + "/device_authorization",
 		Scopes: scopes(), Responses: []string{"code"}, ResponseModes: []string{"query", "form_post"}, IssuerInAnswers: true,
 		Grants:   token.GrantTypes(),

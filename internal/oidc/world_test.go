@@ -54,6 +54,7 @@ type world struct {
 	store   *sqlite.Store
 	secrets latchkey.Secrets
 	login   *login.Service
+	server  *oidc.Server
 	outbox  chan latchkey.Message
 	clock   *clock
 	log     *logBuffer
@@ -85,7 +86,7 @@ func newWorld(t *testing.T, algorithm ...latchkey.Algorithm) *world {
 		Store: w.store, Signer: signer, Secrets: w.secrets, Bell: &memory.Bell{}, Catalog: texts, Outbox: w.outbox,
 		PublicURL: publicURL, Hold: time.Millisecond, Closing: make(chan struct{}), Now: w.clock.Now,
 	}
-	server := &oidc.Server{
+	w.server = &oidc.Server{
 		Login: w.login, Secrets: w.secrets, Catalog: texts,
 		Tokens:    &token.Service{Store: w.store, Signer: signer, Secrets: w.secrets, PublicURL: publicURL, Now: w.clock.Now},
 		Accounts:  &account.Service{Store: w.store, Signer: signer, PublicURL: publicURL, Now: w.clock.Now},
@@ -95,7 +96,7 @@ func newWorld(t *testing.T, algorithm ...latchkey.Algorithm) *world {
 		ClientIP: func(*http.Request) netip.Addr { return netip.MustParseAddr("192.0.2.7") },
 	}
 	w.http = &http.Client{
-		Transport:     &wire{t, server.Handler()},
+		Transport:     &wire{t, w.server.Handler()},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	return w

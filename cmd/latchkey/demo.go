@@ -7,6 +7,7 @@ import (
 	"io"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/latchkey-dev/latchkey"
 	"github.com/latchkey-dev/latchkey/internal/admin"
@@ -30,10 +31,33 @@ type demo struct{ url string }
 
 func newDemo(url string) demo { return demo{url} }
 
-func (d demo) callback() string { return d.url + "/demo/callback" }
+// Where the demo's own pages are come back to: the one of the calls, and the one of the hosted login.
+func (d demo) callback() string { return d.url + callbackPath }
+func (d demo) redirect() string { return d.url + redirectPath }
+func (d demo) home() string     { return d.url + "/demo" }
+
+const (
+	callbackPath = "/demo/callback"
+	redirectPath = "/demo/signed-in"
+	// demoLoopback is for a developer's own app, which may take any port there (RFC 8252 §7.3).
+	demoLoopback = "http://127.0.0.1/callback"
+)
 
 func (d demo) redirects() []string {
-	return []string{d.callback(), "app://xlogin.demo", "https://login.xsolla.com/api/blank"}
+	return []string{d.callback(), "app://xlogin.demo", "https://login.xsolla.com/api/blank", d.redirect(), demoLoopback, "http://[::1]/callback"}
+}
+
+// moved gives the URIs that a demo client has at this address: the demo's, and what a developer added. Those of the demo at
+// an earlier address go.
+func (d demo) moved(found, own []string) []string {
+	out := slices.Clone(own)
+	for _, uri := range found {
+		old := strings.HasPrefix(uri, "http://") && (strings.HasSuffix(uri, callbackPath) || strings.HasSuffix(uri, redirectPath) || strings.HasSuffix(uri, "/demo"))
+		if !old && !slices.Contains(out, uri) {
+			out = append(out, uri)
+		}
+	}
+	return out
 }
 
 // settings turns p, as it was made or found, into the demo project at this address. Everything else that a developer
@@ -57,8 +81,14 @@ type demoClient struct {
 
 func (d demo) clients() []demoClient {
 	return []demoClient{
-		{latchkey.Client{ID: demoPublic, Project: demoProject, Name: "Demo game", Kind: latchkey.PublicClient, RedirectURIs: d.redirects()}, ""},
-		{latchkey.Client{ID: demoConfidential, Project: demoProject, Name: "Demo web site", Kind: latchkey.ConfidentialClient, RedirectURIs: d.redirects()}, demoSecret},
+		{latchkey.Client{
+			ID: demoPublic, Project: demoProject, Name: "Demo game", Kind: latchkey.PublicClient, RedirectURIs: d.redirects(),
+			LogoutURIs: []string{d.home()}, DeviceLogin: true,
+		}, ""},
+		{latchkey.Client{
+			ID: demoConfidential, Project: demoProject, Name: "Demo web site", Kind: latchkey.ConfidentialClient, RedirectURIs: d.redirects(),
+			LogoutURIs: []string{d.home()},
+		}, demoSecret},
 		{latchkey.Client{ID: demoServer, Project: demoProject, Name: "Demo back end", Kind: latchkey.ServerClient}, demoServerSecret},
 	}
 }
@@ -92,15 +122,25 @@ func (d demo) seed(ctx context.Context, a *admin.Service) error {
 		switch {
 		case latchkey.CodeOf(err) == latchkey.UnknownClient:
 			_, _, err = a.CreateClient(ctx, c.Client, c.secret)
-		case err == nil && !slices.Equal(found.RedirectURIs, c.RedirectURIs):
-			found.RedirectURIs = c.RedirectURIs
-			_, err = a.UpdateClient(ctx, found, false)
+		case err == nil:
+			err = d.move(ctx, a, found, c.Client)
 		}
 		if err != nil {
 			return fmt.Errorf("client %d: %w", c.ID, err)
 		}
 	}
 	return nil
+}
+
+// move brings a client that an earlier run made to this address, if it is not there.
+func (d demo) move(ctx context.Context, a *admin.Service, found, own latchkey.Client) error {
+	redirects, logouts := d.moved(found.RedirectURIs, own.RedirectURIs), d.moved(found.LogoutURIs, own.LogoutURIs)
+	if slices.Equal(found.RedirectURIs, redirects) && slices.Equal(found.LogoutURIs, logouts) {
+		return nil
+	}
+	found.RedirectURIs, found.LogoutURIs, found.DeviceLogin = redirects, logouts, own.DeviceLogin
+	_, err := a.UpdateClient(ctx, found, false)
+	return err
 }
 
 // print is the start-up text, for a person.
@@ -114,16 +154,16 @@ func (d demo) print(w io.Writer, data string) {
   Data         %[2]s
 
   Project      %[3]s
-  Client %[4]d     public
+  Client %[4]d     public; redirect URI %[10]s, on any port
   Client %[5]d     confidential, secret %[6]s
   Client %[7]d     server, secret %[8]s
   Callback     %[9]s
 
-Start a login; the code appears in the inbox:
+Start a login by the calls; the code appears in the inbox:
 
   curl -s '%[1]s/api/login/email/request?projectId=%[3]s' -H 'Content-Type: application/json' -d '{"email":"player@example.test"}'
 
 Ctrl-C stops it.
 `, d.url, filepath.Clean(data), demoProject, demoPublic, demoConfidential, demoSecret.Reveal(), demoServer,
-		demoServerSecret.Reveal(), d.callback())
+		demoServerSecret.Reveal(), d.callback(), demoLoopback)
 }

@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/latchkey-dev/latchkey"
@@ -37,7 +38,7 @@ type devCommand struct {
 
 // Help implements kong's detail.
 func (devCommand) Help() string {
-	return `Starts everything with a demo project and demo clients. Messages are not sent but shown in an inbox at /dev/inbox; /demo signs in by the published calls. What it keeps is in the data folder: delete the folder to begin anew.
+	return `Starts everything with a demo project and demo clients. Messages are not sent but shown in an inbox at /dev/inbox; /demo is an app that signs in on the hosted login page, /demo/calls one that does so by the published calls. What it keeps is in the data folder: delete the folder to begin anew.
 
 Examples:
 
@@ -94,7 +95,8 @@ func (d devCommand) open(ctx context.Context, a *app, listener net.Listener, lim
 		log:     newLog(a.Stderr, level),
 		dev: func(closing <-chan struct{}) (*pages.Dev, error) {
 			return &pages.Dev{
-				Inbox: inbox, PublicURL: demo.url, Project: demoProject, Client: demoPublic, Callback: demo.callback(), Closing: closing,
+				Inbox: inbox, PublicURL: demo.url, Project: demoProject, Client: demoPublic, Callback: demo.callback(),
+				Redirect: demo.redirect(), Home: demo.home(), Loopback: demoLoopback, DataFlag: d.dataFlag(), Closing: closing,
 			}, nil
 		},
 	})
@@ -116,6 +118,18 @@ func (d devCommand) open(ctx context.Context, a *app, listener net.Listener, lim
 		return nil, errors.Join(fmt.Errorf("the demo project in %s: %w", d.Data, err), store.Close())
 	}
 	return s, nil
+}
+
+// dataFlag is what other commands must be told to find this database, ready for a shell; empty where they look by themselves.
+func (d devCommand) dataFlag() string {
+	folder := filepath.Clean(d.Data)
+	switch {
+	case folder == "latchkey-data":
+		return ""
+	case strings.Trim(folder, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-") == "":
+		return " --data " + folder
+	}
+	return " --data '" + strings.ReplaceAll(folder, "'", `'\''`) + "'"
 }
 
 // publicURL is the address to show: the host as it was asked for, since callback URLs are compared byte for byte, and

@@ -24,7 +24,7 @@ const (
 func demo(t *testing.T, s *server, address string) *tab {
 	t.Helper()
 	b := newTab(t, "en")
-	b.open(s.url + "/demo")
+	b.open(s.url + "/demo/calls")
 	b.write("#address", address)
 	b.press("#start-form .primary")
 	b.until("the page to wait", `!document.querySelector("#code").hidden`)
@@ -62,7 +62,7 @@ func TestHandOverByPhoneOAuth2(t *testing.T) {
 	needBrowser(t)
 	s := startDev(t)
 	waiting := newTab(t, "en")
-	waiting.open(s.url + "/demo")
+	waiting.open(s.url + "/demo/calls")
 	waiting.press(`label:has([value="phone"])`)
 	waiting.press(`label:has([value="oauth2"])`)
 	waiting.write("#address", "+12025550123")

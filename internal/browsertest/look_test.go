@@ -245,7 +245,7 @@ func TestEveryPageOfDevelopment(t *testing.T) {
 	b.open(s.url + "/demo/callback?code=nonsense&state=nonsense")
 	b.until("the failure", `!document.querySelector("#failed").hidden`)
 	b.look("demo-failed")
-	b.open(s.url + "/demo")
+	b.open(s.url + "/demo/calls")
 	b.look("demo-start")
 
 	b = demo(t, s, "ann@example.test")

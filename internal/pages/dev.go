@@ -17,37 +17,46 @@ import (
 	"github.com/latchkey-dev/latchkey/internal/devinbox"
 )
 
-// Dev serves the pages of development: the inbox, with every code in the open, and a demonstration client. It must
-// never be mounted outside `latchkey dev`. Every field must be set.
+// Dev serves the pages of development: an app that signs people in on the hosted page, one that does so by the calls of
+// /api, and the inbox, with every code in the open. It must never be mounted outside `latchkey dev`. Every field must be set.
 type Dev struct {
 	Inbox     *devinbox.Inbox
 	PublicURL string // scheme://host[:port], no slash at its end
 	Project   latchkey.ProjectID
-	Client    latchkey.ClientID // public
-	Callback  string            // registered with both, on this server
+	Client    latchkey.ClientID // public; may sign in devices
+	Callback  string            // of the calls: registered with both, on this server
+	Redirect  string            // of the hosted login: registered with the client, on this server
+	Home      string            // where the client goes on after a logout: registered with it, on this server
+	Loopback  string            // registered with the client for a developer's own app, on any port
+	DataFlag  string            // what commands are told so that they find the database; empty: nothing
 	Closing   <-chan struct{}   // closed at shutdown: live pages end
 }
+
+// Issuer is for the pages.
+func (d *Dev) Issuer() string { return latchkey.Issuer(d.PublicURL, d.Project) }
 
 // devPolicy lets the pages of development have scripts and calls of this server's own, and the inbox its frames.
 const devPolicy = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; connect-src 'self'; " +
 	"frame-src 'self'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'"
 
-// Handler serves /demo, /demo/callback and /dev/.
+// Handler serves /demo, what is below it, and /dev/.
 func (d *Dev) Handler() (http.Handler, error) {
-	demo, err := template.ParseFS(files, "dev/demo.html")
-	if err != nil {
-		return nil, err
-	}
-	inbox, err := template.ParseFS(files, "dev/inbox.html")
-	if err != nil {
-		return nil, err
+	pages := map[string]*template.Template{}
+	for _, name := range []string{"hosted", "calls", "inbox"} {
+		t, err := template.ParseFS(files, "dev/"+name+".html")
+		if err != nil {
+			return nil, err
+		}
+		pages[name] = t
 	}
 	mux := http.NewServeMux()
 	mux.Handle("GET /{$}", http.RedirectHandler("/demo", http.StatusFound))
-	mux.HandleFunc("GET /demo", d.page(demo))
-	mux.HandleFunc("GET /demo/callback", d.page(demo))
+	mux.HandleFunc("GET /demo", d.page(pages["hosted"]))
+	mux.HandleFunc("GET /demo/signed-in", d.page(pages["hosted"]))
+	mux.HandleFunc("GET /demo/calls", d.page(pages["calls"]))
+	mux.HandleFunc("GET /demo/callback", d.page(pages["calls"]))
 	mux.HandleFunc("GET /demo/{file}", assets("dev"))
-	mux.HandleFunc("GET /dev/inbox", d.page(inbox))
+	mux.HandleFunc("GET /dev/inbox", d.page(pages["inbox"]))
 	mux.HandleFunc("GET /dev/inbox/messages", d.messages)
 	mux.HandleFunc("GET /dev/inbox/html", d.html)
 	mux.HandleFunc("GET /dev/inbox/events", d.events)
@@ -81,7 +90,7 @@ func Loopback(hostport string) bool {
 	return err == nil && ip.IsLoopback()
 }
 
-// page serves one of the two pages. A visitor under another of this machine's names is sent to the one that the
+// page serves one of the pages. A visitor under another of this machine's names is sent to the one that the
 // callback URLs are registered with, so that what the page remembers is still there when a login comes back.
 func (d *Dev) page(t *template.Template) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {

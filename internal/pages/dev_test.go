@@ -20,10 +20,10 @@ func newDev(t *testing.T) (*devinbox.Inbox, *httptest.Server, chan struct{}) {
 	t.Helper()
 	inbox := devinbox.New(func() time.Time { return noon })
 	closing := make(chan struct{})
-	d := &pages.Dev{Inbox: inbox, Project: project, Client: 1, Closing: closing}
+	d := &pages.Dev{Inbox: inbox, Project: project, Client: 1, Loopback: "http://127.0.0.1/callback", DataFlag: " --data 'a b'", Closing: closing}
 	server := httptest.NewUnstartedServer(nil)
 	d.PublicURL = "http://" + server.Listener.Addr().String()
-	d.Callback = d.PublicURL + "/demo/callback"
+	d.Callback, d.Redirect, d.Home = d.PublicURL+"/demo/callback", d.PublicURL+"/demo/signed-in", d.PublicURL+"/demo"
 	h, err := d.Handler()
 	if err != nil {
 		t.Fatal(err)
@@ -168,7 +168,9 @@ func TestInboxIsLiveAndEndsWithTheServer(t *testing.T) {
 func TestDevPages(t *testing.T) {
 	t.Parallel()
 	_, s, _ := newDev(t)
-	for _, path := range []string{"/demo", "/demo/callback", "/dev/inbox", "/demo/demo.js", "/demo/token.js", "/dev/inbox.js"} {
+	for _, path := range []string{
+		"/demo", "/demo/signed-in", "/demo/calls", "/demo/callback", "/dev/inbox", "/demo/hosted.js", "/demo/calls.js", "/demo/wire.js", "/demo/token.js", "/dev/inbox.js",
+	} {
 		resp := get(t, s, path, "")
 		if resp.StatusCode != http.StatusOK || !strings.HasPrefix(resp.Header.Get("Content-Security-Policy"), "default-src 'none'") {
 			t.Errorf("%s: %d with policy %q", path, resp.StatusCode, resp.Header.Get("Content-Security-Policy"))

@@ -1,7 +1,7 @@
 // The demo: a client of the published calls and of nothing else. It does what an SDK in a game or on a web page does.
-import { decode, verify } from "/demo/token.js";
+import { decode, fromHex, verify } from "/demo/token.js";
+import { $, alertIn, challenge, random, request } from "/demo/wire.js";
 
-const $ = (id) => document.getElementById(id);
 const { project, client, callback } = document.body.dataset;
 
 // What is needed again when a login comes back by a redirect lives in this tab only.
@@ -16,54 +16,11 @@ let login = null;     // the login under way: channel, protocol, address, operat
 let poll = null;      // the AbortController of the held poll
 let tokens = null;    // what it ended with: access, refresh
 
-const base64url = (bytes) => btoa(String.fromCharCode(...new Uint8Array(bytes))).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
-const random = () => base64url(crypto.getRandomValues(new Uint8Array(32)));
-
 function show(section) {
   for (const id of ["start", "code", "landed", "failed", "in"]) $(id).hidden = id !== section;
 }
 
-// call does one request, lists it, and gives the JSON, or throws the envelope's words.
-async function call(method, path, { query, body, form, bearer, signal } = {}) {
-  $("no-calls").hidden = true;
-  const line = document.createElement("li");
-  const what = document.createElement("span");
-  const status = document.createElement("span");
-  what.textContent = method + " /api" + path;
-  status.textContent = "…";
-  status.className = "wait";
-  line.append(what, status);
-  $("calls").prepend(line);
-  const headers = {};
-  if (body) headers["Content-Type"] = "application/json";
-  if (form) headers["Content-Type"] = "application/x-www-form-urlencoded";
-  if (bearer) headers.Authorization = "Bearer " + bearer;
-  let answer;
-  try {
-    answer = await fetch("/api" + path + (query ? "?" + new URLSearchParams(query) : ""), {
-      method, headers, signal, body: body ? JSON.stringify(body) : form ? new URLSearchParams(form) : undefined,
-    });
-  } catch (err) {
-    status.textContent = signal?.aborted ? "dropped" : "no answer";
-    throw signal?.aborted ? err : new Error("The server does not answer. Is it still running?");
-  }
-  status.textContent = answer.status;
-  status.className = answer.ok ? "ok" : answer.status === 408 ? "wait" : "no";
-  const text = await answer.text();
-  const json = text ? JSON.parse(text) : null;
-  if (!answer.ok) {
-    const e = new Error(json?.error?.details?.message || json?.error?.description || "Status " + answer.status);
-    e.status = answer.status;
-    e.code = json?.error?.code;
-    throw e;
-  }
-  return json;
-}
-
-function alertIn(id, err) {
-  $(id).textContent = err ? err.message : "";
-  $(id).hidden = !err;
-}
+const call = (method, path, options) => request(method, "/api" + path, options);
 
 async function start(again) {
   const { channel, protocol, address } = login;
@@ -73,8 +30,7 @@ async function start(again) {
   if (protocol === "oauth2") {
     kept.verifier = random();
     kept.state = random();
-    const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(kept.verifier));
-    Object.assign(query, { state: kept.state, code_challenge: base64url(digest), code_challenge_method: "S256" });
+    Object.assign(query, { state: kept.state, code_challenge: await challenge(kept.verifier), code_challenge_method: "S256" });
   }
   const body = channel === "email" ? { email: address } : { phone_number: address };
   body.send_link = $("send-link").checked;
@@ -160,8 +116,8 @@ async function signedIn() {
   $("header").textContent = JSON.stringify(header, null, 2);
   $("raw").textContent = tokens.access;
   try {
-    const by = await verify(tokens.access, await call("GET", `/projects/${project}/keys`));
-    verdict(by, "good");
+    const keys = await call("GET", `/projects/${project}/keys`);
+    verdict(await verify(tokens.access, keys.map(fromHex)), "good");
   } catch (err) {
     verdict("Not verified: " + err.message, "bad");
   }

@@ -141,6 +141,9 @@ func (s *server) mux(api *httpapi.Server, standard *oidc.Server, web *pages.Serv
 	}
 	mux.Handle("/l/", page)
 	mux.Handle("/static/", page)
+	for _, bare := range []string{"/p", "/.well-known", "/l", "/static"} { // which the mux would lead on by a 307
+		mux.Handle(bare, api.Handler())
+	}
 	if s.dev == nil {
 		return mux, nil
 	}

@@ -34,6 +34,7 @@ var table = map[string]room{
 	"internal/catalog":   {house: []string{""}, outside: []string{"github.com/nicksnyder/go-i18n/v2", "golang.org/x/text"}},
 	"internal/device":    {outside: []string{"github.com/mileusna/useragent"}},
 	"internal/jose":      {house: []string{""}, outside: []string{"github.com/go-jose/go-jose/v4"}},
+	"internal/qr":        {outside: []string{"github.com/boombuler/barcode"}},
 	"internal/memory":    {house: []string{""}},
 	"internal/polls":     {house: []string{""}},
 	"internal/cached":    {house: []string{""}},
@@ -54,7 +55,7 @@ var table = map[string]room{
 	}},
 	"internal/oidc": {house: []string{
 		"", "internal/account", "internal/address", "internal/catalog", "internal/cookie", "internal/device", "internal/form",
-		"internal/jose", "internal/login", "internal/polls", "internal/session", "internal/token",
+		"internal/jose", "internal/login", "internal/polls", "internal/qr", "internal/session", "internal/token",
 	}},
 	"internal/pages":  {house: []string{"", "internal/catalog", "internal/device", "internal/devinbox", "internal/login"}},
 	"internal/worker": {house: []string{"", "internal/catalog"}},

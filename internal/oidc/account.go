@@ -144,12 +144,8 @@ func (s *Server) browserEntry(say speaker, one latchkey.Session) entry {
 	if s.Place == nil || !one.From.IP.IsValid() {
 		return e
 	}
-	city, country := s.Place(one.From.IP, say.locale)
-	switch {
-	case city != "":
-		e.Facts = append(e.Facts, fact{Name: say.text("page.place"), Value: say.isolated("page.place_near", "city", city, "country", country)})
-	case country != "":
-		e.Facts = append(e.Facts, fact{Name: say.text("page.place"), Value: country})
+	if where := say.near(s.Place(one.From.IP, say.locale)); where != "" {
+		e.Facts = append(e.Facts, fact{Name: say.text("page.place"), Value: where})
 	}
 	return e
 }
@@ -171,6 +167,14 @@ func (s speaker) isolated(key string, args ...string) string {
 		args[i] = "\u2068" + args[i] + "\u2069"
 	}
 	return s.catalog.Text(s.locale, key, args...)
+}
+
+// near names a place; empty where nothing is known.
+func (s speaker) near(city, country string) string {
+	if city == "" {
+		return country
+	}
+	return s.isolated("page.place_near", "city", city, "country", country)
 }
 
 // ago rounds to what people ask for: minutes, hours, days, and beyond two months the day itself.

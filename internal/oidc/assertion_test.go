@@ -4,14 +4,14 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
 	"encoding/json"
 	"net/url"
 	"strings"
 	"sync"
 	"testing"
 	"time"
-
-	gojose "github.com/go-jose/go-jose/v4"
 
 	"github.com/latchkey-dev/latchkey"
 )
@@ -28,13 +28,14 @@ func (w *world) signers() *ecdsa.PrivateKey {
 	w.t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	w.must(err)
-	keys, err := json.Marshal(gojose.JSONWebKeySet{Keys: []gojose.JSONWebKey{{Key: key.Public(), KeyID: "one", Algorithm: "ES256", Use: "sig"}}})
+	point, err := key.PublicKey.Bytes() // 4, X, Y
 	w.must(err)
+	keys := `{"keys":[{"kty":"EC","crv":"P-256","kid":"one","alg":"ES256","use":"sig","x":"` + b64(point[1:33]) + `","y":"` + b64(point[33:]) + `"}]}`
 	one := []string{callback}
-	w.client(latchkey.Client{ID: signerID, Name: "signer", Kind: latchkey.ConfidentialClient, RedirectURIs: one, PublicKeys: string(keys)}, "")
-	w.client(latchkey.Client{ID: eitherID, Name: "either", Kind: latchkey.ServerClient, PublicKeys: string(keys)}, secret)
+	w.client(latchkey.Client{ID: signerID, Name: "signer", Kind: latchkey.ConfidentialClient, RedirectURIs: one, PublicKeys: keys}, "")
+	w.client(latchkey.Client{ID: eitherID, Name: "either", Kind: latchkey.ServerClient, PublicKeys: keys}, secret)
 	w.client(latchkey.Client{
-		ID: signedTV, Name: "console", Kind: latchkey.ConfidentialClient, RedirectURIs: one, PublicKeys: string(keys), DeviceLogin: true,
+		ID: signedTV, Name: "console", Kind: latchkey.ConfidentialClient, RedirectURIs: one, PublicKeys: keys, DeviceLogin: true,
 	}, "")
 	return key
 }
@@ -52,18 +53,22 @@ func (w *world) claimsOf(client string, pairs ...any) map[string]any {
 	return c
 }
 
+// sign gives an assertion of claims: a JWS by ES256 (RFC 7515 §3.1, RFC 7518 §3.4).
 func (w *world) sign(key *ecdsa.PrivateKey, claims map[string]any) string {
 	w.t.Helper()
-	s, err := gojose.NewSigner(gojose.SigningKey{Algorithm: gojose.ES256, Key: key}, nil)
-	w.must(err)
 	body, err := json.Marshal(claims)
 	w.must(err)
-	signed, err := s.Sign(body)
+	text := b64([]byte(`{"alg":"ES256"}`)) + "." + b64(body)
+	sum := sha256.Sum256([]byte(text))
+	r, s, err := ecdsa.Sign(rand.Reader, key, sum[:])
 	w.must(err)
-	text, err := signed.CompactSerialize()
-	w.must(err)
-	return text
+	var sig [64]byte
+	r.FillBytes(sig[:32])
+	s.FillBytes(sig[32:])
+	return text + "." + b64(sig[:])
 }
+
+func b64(b []byte) string { return base64.RawURLEncoding.EncodeToString(b) }
 
 // proof gives the form fields of an assertion, and more, as pairs.
 func proof(assertion string, pairs ...string) url.Values {

@@ -17,7 +17,7 @@ import (
 )
 
 // A pushedRequest is an authorization request that its client pushed here (RFC 9126). It is kept nowhere: the request_uri
-// that the client gets for it is the request, sealed (docs/adr/011-stateless-par.md).
+// that the client gets for it is the request, sealed (docs/adr/012-stateless-par.md).
 type pushedRequest struct {
 	Parameters form.Form `json:"parameters"`
 	Expires    time.Time `json:"expires"`

@@ -17,7 +17,7 @@
 //	token.go       token (RFC 6749 §3.2), revoke (RFC 7009), introspect (RFC 7662)
 //	userinfo.go    userinfo (OIDC Core §5.3)
 //	par.go         pushed authorization requests (RFC 9126)
-//	device.go      devices without a keyboard (RFC 8628)
+//	device.go      devices without a keyboard (RFC 8628), and the page where their person leads them in
 //	cors.go        who may read the answers in a browser
 //	errors.go      Code → status and RFC word
 package oidc
@@ -103,6 +103,9 @@ func (s *Server) Routes() []Route {
 		{"POST", "/p/{projectId}/introspect", nobody, s.introspect},
 		{"POST", "/p/{projectId}/par", ownPages, s.push},
 		{"POST", "/p/{projectId}/device_authorization", ownPages, s.authorizeDevice},
+		{"GET", "/p/{projectId}/device", nobody, s.shown(s.deviceStart)},
+		{"POST", "/p/{projectId}/device", nobody, s.shown(s.pressDevice)},
+		{"GET", "/p/{projectId}/device/qr", nobody, s.deviceQR},
 	}
 }
 

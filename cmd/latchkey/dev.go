@@ -96,7 +96,7 @@ func (d devCommand) open(ctx context.Context, a *app, listener net.Listener, lim
 		dev: func(closing <-chan struct{}) (*pages.Dev, error) {
 			return &pages.Dev{
 				Inbox: inbox, PublicURL: demo.url, Project: demoProject, Client: demoPublic, Callback: demo.callback(),
-				Redirect: demo.redirect(), Home: demo.home(), Loopback: demoLoopback, DataFlag: d.dataFlag(), Closing: closing,
+				Redirect: demo.redirect(), Home: demo.home(), DataFlag: d.dataFlag(), Closing: closing,
 			}, nil
 		},
 	})

@@ -27,7 +27,6 @@ type Dev struct {
 	Callback  string            // of the calls: registered with both, on this server
 	Redirect  string            // of the hosted login: registered with the client, on this server
 	Home      string            // where the client goes on after a logout: registered with it, on this server
-	Loopback  string            // registered with the client for a developer's own app, on any port
 	DataFlag  string            // what commands are told so that they find the database; empty: nothing
 	Closing   <-chan struct{}   // closed at shutdown: live pages end
 }

@@ -20,7 +20,7 @@ func newDev(t *testing.T) (*devinbox.Inbox, *httptest.Server, chan struct{}) {
 	t.Helper()
 	inbox := devinbox.New(func() time.Time { return noon })
 	closing := make(chan struct{})
-	d := &pages.Dev{Inbox: inbox, Project: project, Client: 1, Loopback: "http://127.0.0.1/callback", DataFlag: " --data 'a b'", Closing: closing}
+	d := &pages.Dev{Inbox: inbox, Project: project, Client: 1, DataFlag: " --data 'a b'", Closing: closing}
 	server := httptest.NewUnstartedServer(nil)
 	d.PublicURL = "http://" + server.Listener.Addr().String()
 	d.Callback, d.Redirect, d.Home = d.PublicURL+"/demo/callback", d.PublicURL+"/demo/signed-in", d.PublicURL+"/demo"

@@ -42,7 +42,8 @@ async function link() {
 async function relink() {
   const url = await link();
   $("begin").href = url;
-  $("url").textContent = url.replaceAll(/([?&])/g, "\n  $1");
+  const { origin, pathname, searchParams } = new URL(url);
+  $("url").textContent = [origin + pathname, ...[...searchParams].map(([name, value]) => name + "=" + value)].join("\n");
 }
 
 // arrive ends a login with what the address of this page carries.

@@ -157,8 +157,7 @@ func (s *Server) findDevice(r *http.Request, p latchkey.Project, f form.Form) (v
 	return view{}, err
 }
 
-// answerDevice presses one of the two buttons. That the code does not wait any more may be the second of two quick presses,
-// or the device gave up.
+// answerDevice presses one of the two buttons.
 func (s *Server) answerDevice(r *http.Request, p latchkey.Project, held latchkey.Secret, code string, yes bool) (view, error) {
 	err := s.Sessions.PressDevice(r.Context(), session.PressRequest{Project: p.ID, Cookie: held, Code: code, Approve: yes, From: s.origin(r)})
 	switch latchkey.CodeOf(err) {

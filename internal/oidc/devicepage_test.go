@@ -77,8 +77,11 @@ func TestRFC8628_3_3_DevicePage(t *testing.T) {
 	b.answer("approve")
 	b.goes("after the yes", w.issuer+"/device?done=yes")
 	b.tells("the end", 200, "The device is signed in")
-	asking.answer("approve")
-	asking.tells("the second of two quick presses", 410, "This code does not work any more")
+	second := asking
+	second.answer("approve")
+	second.goes("the second of two quick presses", w.issuer+"/device?done=yes")
+	asking.answer("deny")
+	asking.tells("a no after the yes", 410, "This code does not work any more")
 	w.clock.move(5 * time.Second)
 	var tokens tokens
 	w.poll(got.Device, "client_id", "41").ok(&tokens)
@@ -91,9 +94,15 @@ func TestRFC8628_3_3_DevicePage(t *testing.T) {
 	b.answer("find", "user_code", next.User)
 	b.asks("without a login", next.User)
 	b.tells("without a scope", 200, "Only that it is you")
+	asking = *b
 	b.answer("deny")
 	b.goes("after the no", w.issuer+"/device?done=no")
 	b.tells("the end", 200, "The device was kept out")
+	second = asking
+	second.answer("deny")
+	second.goes("the second of two quick presses", w.issuer+"/device?done=no")
+	asking.answer("approve")
+	asking.tells("a yes after the no", 410, "This code does not work any more")
 	w.poll(next.Device).fails("after the no", 400, "access_denied")
 }
 
@@ -192,6 +201,29 @@ func box(b *browser) string {
 
 func sessionCookieOf(w *world, address string) string {
 	return sessionCookie(w.project) + "=" + w.sessionOf(address).Reveal()
+}
+
+// TestDevicePressedBySomebodyElse: a second press counts as the first one only if it is the same person's.
+func TestDevicePressedBySomebodyElse(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.devices()
+	got := w.askDevice("openid")
+	first, other := w.sessionOf(player), w.sessionOf("other@example.test")
+	w.must(w.press(first, got.User, true))
+	w.must(w.press(first, got.User, true))
+	for name, cookie := range map[string]latchkey.Secret{"somebody else": other, "nobody": ""} {
+		want := map[bool]latchkey.Code{true: latchkey.LoginRequired, false: latchkey.NotFound}[cookie == ""]
+		if err := w.press(cookie, got.User, true); latchkey.CodeOf(err) != want {
+			t.Errorf("a second yes by %s: %v, want %v", name, err, want)
+		}
+	}
+	w.poll(got.Device).ok(&tokens{})
+	w.must(w.press(first, got.User, true)) // the device was quicker than the second press
+	w.clock.move(latchkey.DeviceLoginLife)
+	if err := w.press(first, got.User, true); latchkey.CodeOf(err) != latchkey.NotFound {
+		t.Errorf("ten minutes later: %v", err)
+	}
 }
 
 // TestDevicePageForSomebodyElse: the person at the phone is not always the one who is signed in there.

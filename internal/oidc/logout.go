@@ -116,10 +116,10 @@ func (s *Server) logoutPage(r *http.Request, p latchkey.Project, bye farewell, t
 	if err != nil {
 		return view{}, err
 	}
-	say := s.speak(r, p, bye.Locale, to)
-	v := say.page(p, http.StatusOK, "page.logout_title", "page.choose_text")
+	say := s.speak(r, p, bye.Locale, latchkey.Address{})
+	v := say.page(p, http.StatusOK, "page.logout_title")
 	v.Template, v.Box, v.FormTo = "press.html", box, source(bye.Redirect)
-	v.More = press{"logout", []button{{"out", say.text("page.logout_out"), true}, {"stay", say.text("page.logout_stay"), false}}}
+	v.More = press{"logout", to.Value(), []button{{"out", say.text("page.logout_out"), true}, {"stay", say.text("page.logout_stay"), false}}}
 	return v, nil
 }
 

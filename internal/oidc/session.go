@@ -144,19 +144,20 @@ func (s *Server) choosePage(r *http.Request, p latchkey.Project, q request, in s
 	if err != nil {
 		return view{}, err
 	}
-	say := s.speak(r, p, q.Locale, in.Session.To)
-	v := say.page(p, http.StatusOK, "page.choose_title", "page.choose_text")
+	say := s.speak(r, p, q.Locale, latchkey.Address{})
+	v := say.page(p, http.StatusOK, "page.choose_title")
 	v.Template, v.Box, v.FormTo = "press.html", box, source(q.Redirect)
-	v.More = press{"login", []button{{"go", say.text("page.choose_go"), true}, {"other", say.text("page.choose_other"), false}}}
+	v.More = press{"login", in.Session.To.Value(), []button{{"go", say.text("page.choose_go"), true}, {"other", say.text("page.login_change"), false}}}
 	if fresh {
 		v.Cookies = append(v.Cookies, s.cookie(held))
 	}
 	return v, nil
 }
 
-// A press is the form of press.html: buttons, and no field to fill in.
+// A press is the form of press.html: who it is about, buttons, and no field to fill in.
 type press struct {
 	Action  string // relative to the page
+	Address string
 	Buttons []button
 }
 

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -101,11 +102,22 @@ func startDev(t *testing.T) *server {
 				for lines.Scan() {
 				}
 			}()
+			s.awake()
 			return s
 		}
 	}
 	t.Fatalf("latchkey dev said no address\n%s", s.log())
 	return nil
+}
+
+// awake waits until the server answers: what it prints comes before it has made its project and clients.
+func (s *server) awake() {
+	s.t.Helper()
+	res, err := http.Get(s.url + "/readyz")
+	if err != nil {
+		s.t.Fatalf("%v\n%s", err, s.log())
+	}
+	res.Body.Close()
 }
 
 func (s *server) log() string {

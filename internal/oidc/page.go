@@ -116,6 +116,9 @@ func (v view) WindowTitle() string {
 	return v.Title + " · " + v.Look.Name
 }
 
+// Wordy reports a title that takes many lines of a phone, as a long name of a project makes it.
+func (v view) Wordy() bool { return utf8.RuneCountInString(v.Title) > 40 }
+
 // strict sets the headers of every page: in nobody's frame, no script but ours, and an address that nobody else learns.
 func strict(h http.Header, v view) {
 	script, picture := "", source(v.Look.Logo)

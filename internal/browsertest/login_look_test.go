@@ -1,0 +1,106 @@
+package browsertest_test
+
+import (
+	"context"
+	"testing"
+
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/chromedp"
+)
+
+// in puts the tab's clock into a time zone.
+func (b *tab) in(zone string) *tab {
+	b.t.Helper()
+	b.do("the zone "+zone, func(ctx context.Context, target *chromedp.Target) (chromedp.Void, error) {
+		_, err := cdp.Call(ctx, target, emulation.SetTimezoneOverride, emulation.SetTimezoneOverrideParams{TimezoneID: zone})
+		return chromedp.Void{}, err
+	})
+	return b
+}
+
+// runOut lets the time of the code on the page be over, without waiting for it: the server said how much is left.
+func (b *tab) runOut() {
+	b.t.Helper()
+	b.do("the code's time to be over", chromedp.Evaluate[chromedp.Void](`document.getElementById("login").dataset.left = 0`))
+	b.until("the page to say so", `document.querySelector("#gone") && !document.querySelector("#gone").hidden`)
+}
+
+// TestEveryStateOfTheLoginPage walks through all that the page can show, from left to right and from right to left.
+func TestEveryStateOfTheLoginPage(t *testing.T) {
+	t.Parallel()
+	needBrowser(t)
+	s := startDev(t)
+	plain := s.demoSite()
+	number := s.site("Number game", "--link-approval", "number")
+	long := s.site("The Extraordinarily Long-Named Fellowship of the Northern Star Harbour and Associated Lighthouses 2", "--code-digits", "10",
+		"--terms", "https://game.example.test/terms", "--privacy", "https://game.example.test/privacy")
+	for language, direction := range map[string]string{"en": "en ltr", "ar": "ar rtl"} {
+		t.Run(language, func(t *testing.T) {
+			t.Parallel()
+			who := language + "@example.test"
+			var b *tab
+			look := func(state string) {
+				t.Helper()
+				if got := eval[string](b, `document.documentElement.lang + " " + getComputedStyle(document.body).direction`); got != direction {
+					t.Errorf("%s: the page is %s, want %s", state, got, direction)
+				}
+				b.look("login-" + language + "-" + state)
+			}
+			fresh := func() { t.Helper(); b = newTab(t, language).in("Europe/Berlin") }
+
+			fresh()
+			plain.authorize(b)
+			look("address")
+			b.write(typed, who)
+			look("address-email")
+			b.write(typed, "0151 2345")
+			look("address-number")
+			b.turn("refuse the number", func() { b.press(goOn) })
+			look("bad-phone")
+			b.write(typed, "nobody")
+			b.turn("refuse the address", func() { b.press(goOn) })
+			look("bad-address")
+
+			sent := plain.ask(b, who)
+			look("code")
+			b.turn("refuse the code", func() { b.write(entered, wrongCode(sent.Code)) })
+			look("wrong-code")
+			b.do("three digits", chromedp.KeyEvent("123"))
+			look("half-a-code")
+			b.runOut()
+			look("over")
+			b.turn("send a new code", func() { b.press(goOn) })
+			look("sent-again")
+			for eval[bool](b, `Boolean(`+atCode+`)`) { // one try is gone already
+				b.turn("refuse the code", func() { b.write(entered, "000000") })
+			}
+			look("no-tries")
+
+			fresh()
+			number.ask(b, who)
+			look("number")
+			fresh()
+			long.authorize(b)
+			look("long-name")
+			long.ask(b, "somebody.with.a.rather.long.name.indeed@department.of.something.example.test")
+			b.do("seven digits", chromedp.KeyEvent("1234567"))
+			look("ten-digits")
+
+			fresh()
+			plain.authorize(b, "redirect_uri", "https://evil.example.test/")
+			look("stranger")
+			fresh()
+			plain.authorize(b)
+			b.do("another browser's page", chromedp.Evaluate[chromedp.Void](`document.forms[0].request.value = "x"`))
+			b.write(typed, who)
+			b.turn("have the person start again", func() { b.press(goOn) })
+			look("lost")
+			b = newTab(t, language).without("script")
+			plain.authorize(b)
+			b.shoot("login-" + language + "-address-without-script")
+			plain.ask(b, "plain-"+who)
+			b.shoot("login-" + language + "-code-without-script")
+		})
+	}
+}

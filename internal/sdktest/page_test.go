@@ -26,7 +26,7 @@ func servePage(t *testing.T, s *server, sdk string) page {
 	t.Helper()
 	p := page{reports: make(chan result, 2*len(flows))}
 	setup, err := json.Marshal(map[string]any{
-		"api": s.api(), "project": demoProject, "client": demoClient, "callback": s.callback(), "redirect": s.callback(),
+		"api": s.api(), "project": demoProject, "client": demoClient, "confidential": demoConfidential, "callback": s.callback(), "redirect": s.callback(),
 		"short": testing.Short(),
 	})
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"testing"
@@ -13,7 +14,7 @@ import (
 // flows are the flows that must be in testdata/flows.js, so that none gets lost in silence.
 var flows = []string{
 	"email, JWT", "phone, JWT", "email, OAuth 2.0", "phone, OAuth 2.0", "email, link approved, JWT", "email, link pushed by the page, JWT",
-	"phone, link approved, OAuth 2.0", "logout", "refusals", "poll runs out",
+	"phone, link approved, OAuth 2.0", "settings", "hosted login page", "logout", "refusals", "poll runs out",
 }
 
 // A result is what one flow reports.
@@ -23,6 +24,7 @@ type result struct {
 	Skipped string `json:"skipped"` // why
 	Token   string `json:"token"`   // of a completed JWT login
 	Code    string `json:"code"`    // authorization code of a completed OAuth 2.0 login
+	Page    string `json:"page"`    // where the client sends the browser
 }
 
 // TestPublishedSDK runs every flow of the client and verifies the tokens that it ends with.
@@ -61,6 +63,9 @@ func TestPublishedSDK(t *testing.T) {
 			if r.Token != "" {
 				s.validate(t, r.Token)
 			}
+			if r.Page != "" {
+				s.hostedLogin(t, r.Page)
+			}
 		})
 	}
 	if t.Failed() {
@@ -93,6 +98,23 @@ func (s *server) exchange(t *testing.T, code string) string {
 			got.Access != "", got.Refresh != "", got.ExpiresIn, got.Type)
 	}
 	return got.Access
+}
+
+// hostedLogin goes where the client sends the browser: it must end on the login page of the project.
+func (s *server) hostedLogin(t *testing.T, page string) {
+	t.Helper()
+	res, err := http.Get(page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if path := "/p/" + demoProject + "/authorize"; res.StatusCode != http.StatusOK || res.Request.URL.Path != path || !bytes.Contains(body, []byte(`name="address"`)) {
+		t.Errorf("the client's %s ends at %s with status %d, want the form of %s", page, res.Request.URL, res.StatusCode, path)
+	}
 }
 
 // validate lets the server judge a token.

@@ -15,6 +15,8 @@ import (
 const (
 	demoProject = "00000000-0000-4000-8000-000000000001"
 	demoClient  = "1" // public
+
+	demoConfidential = "2"
 )
 
 // A server is `latchkey dev` in a process of its own.

@@ -135,6 +135,24 @@ const flows = {
       api, (link) => api.phoneGetCode({ phone_number, isOauth2, ...link }), phone_number, isOauth2);
     return { code: codeOf(await api.loginWithPhoneCode({ phone_number, code, operation_id, isOauth2 })) };
   },
+  // The settings that the vendor's own pages have elsewhere do not exist here: the client falls back to the server's.
+  async "settings"() {
+    const config = await oauthApi().fetchConfig();
+    must(config.theme.primary_color === "#3b4fd8" && config.theme.background.color === "#ffffff", "theme: " + JSON.stringify(config.theme));
+    must(config.theme.error_color, "the client's own colour of errors is gone");
+    must(config.social_links.primary.length === 0 && config.social_links.secondary.length === 0, "there are social links");
+    must(config.registration_fields.map((f) => f.name).join() === "email,phone_number", "fields: " + JSON.stringify(config.registration_fields));
+    must(config.enable_magic_link === true, "enable_magic_link is " + config.enable_magic_link);
+  },
+  // The client sends the whole window away, or, in a frame with an opener, tells that one where to go. The second can be
+  // watched.
+  async "hosted login page"() {
+    const told = new Promise((done) => addEventListener("message", (e) => { if (e.data.loginUri) done(e.data.loginUri); }));
+    parent.opener = window;
+    parent.close = () => {};
+    oauthApi({ clientId: setup.confidential, audience: "https://api.example.com", enablePostMessageLogin: true }).oauth2Auth();
+    return { page: await told };
+  },
   async "logout"() {
     const api = jwtApi(), email = "sdk.logout@example.com";
     const token = tokenOf(await byEmail(api, email, false));

@@ -180,6 +180,7 @@ func (s *Server) answerDevice(r *http.Request, p latchkey.Project, held latchkey
 type deviceForm struct {
 	Label, Typed, Next string // of the field; Label is empty where there is none
 	Same, Code         string // the question, and the code to compare; Code is empty where there is none
+	Warning            string
 	Facts              []deviceFact
 	Yes, No, Other     string // buttons
 	Again              string // of the link to another code; empty: none
@@ -226,9 +227,10 @@ func (s *Server) confirmDevice(r *http.Request, p latchkey.Project, in session.S
 		return view{}, err
 	}
 	v, say := s.deviceView(r, p, http.StatusOK, in.Session.To, "page.device_ask_title", "page.device_ask")
-	v.Box, v.Note = box, say.text("page.device_warn")
+	v.Box = box
 	v.More = deviceForm{
 		Same: say.text("page.device_same"), Code: latchkey.ShowUserCode(code).Reveal(), Facts: s.deviceFacts(say, found),
+		Warning: say.text("page.device_warn"),
 		Yes: say.text("page.device_yes"), No: say.text("page.device_no"), Other: say.text("page.login_change"),
 	}
 	return v, nil

@@ -231,7 +231,7 @@ func (s *Server) confirmDevice(r *http.Request, p latchkey.Project, in session.S
 	v.More = deviceForm{
 		Same: say.text("page.device_same"), Code: latchkey.ShowUserCode(code).Reveal(), Facts: s.deviceFacts(say, found),
 		Warning: say.text("page.device_warn"),
-		Yes: say.text("page.device_yes"), No: say.text("page.device_no"), Other: say.text("page.login_change"),
+		Yes:     say.text("page.device_yes"), No: say.text("page.device_no"), Other: say.text("page.login_change"),
 	}
 	return v, nil
 }

@@ -64,11 +64,11 @@ func (s *Server) giveAddress(r *http.Request, p latchkey.Project, at pending, co
 		to, err = address.ParsePhoneIn(typed, region)
 	}
 	at.Channel, at.Address, at.Operation, at.Region = "", "", "", f["region"]
-	if err != nil {
-		return s.addressPage(r, p, at, cookie, typed, wrongAddress(p, typed)), nil
+	if err == nil {
+		at.Channel, at.Address = string(to.Channel()), to.Value()
+		return s.send(r, p, at, cookie, "")
 	}
-	at.Channel, at.Address = string(to.Channel()), to.Value()
-	return s.send(r, p, at, cookie, "")
+	return s.addressPage(r, p, at, cookie, typed, wrongAddress(p, typed)), nil
 }
 
 // send starts the login, or sends the message of the one that is under way again.

@@ -32,6 +32,7 @@ func prompted() []string { return []string{"none", "login", "create", "select_ac
 type wish struct {
 	silent bool   // by no page
 	fresh  bool   // by the question for a code
+	other  bool   // as somebody who was not here before
 	choice bool   // by the question who they are
 	hint   string // the address that they are likely to use (login_hint)
 }
@@ -41,6 +42,7 @@ func wishes(f form.Form) wish {
 	return wish{
 		silent: slices.Contains(prompts, "none"),
 		fresh:  slices.Contains(prompts, "login") || slices.Contains(prompts, "create") || strings.Trim(f["max_age"], "0") == "" && f["max_age"] != "",
+		other:  slices.Contains(prompts, "create"),
 		choice: slices.Contains(prompts, "select_account") || slices.Contains(prompts, "consent"),
 		hint:   f["login_hint"],
 	}
@@ -86,10 +88,9 @@ func (s *Server) admit(r *http.Request, p latchkey.Project, q request, ask latch
 	switch {
 	case good && !doubt:
 		v, err := s.enter(r, p, q, ask)
-		if latchkey.CodeOf(err) != latchkey.LoginRequired {
+		if latchkey.CodeOf(err) != latchkey.LoginRequired { // or else it ended a moment ago
 			return v, err
 		}
-		good = false // it ended a moment ago
 	case good && !want.silent:
 		return s.choosePage(r, p, q, in)
 	}
@@ -97,7 +98,7 @@ func (s *Server) admit(r *http.Request, p latchkey.Project, q request, ask latch
 		return s.refuse(p, q, latchkey.LoginRequired), nil
 	}
 	typed := want.hint
-	if typed == "" && known && !want.choice {
+	if typed == "" && known && !want.choice && !want.other {
 		typed = in.Session.To.Value() // the person is to sign in again, and most likely as themselves
 	}
 	return s.begin(r, p, q, typed), nil

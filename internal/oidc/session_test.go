@@ -152,6 +152,11 @@ func TestPromptLoginNeverSkips(t *testing.T) {
 		b.press("go")
 		b.shows("a press of a button that the page has not", 200, "address")
 	}
+	for prompt, want := range map[string]string{"login": player, "create": "", "login select_account": ""} {
+		if b.ask("prompt", prompt); b.input("address", "value") != want {
+			t.Errorf("prompt=%s: the field begins with %q, want %q", prompt, b.input("address", "value"), want)
+		}
+	}
 	b.ask("prompt", "login", "state", "fresh")
 	w.clock.move(30 * time.Minute)
 	b.signIn(player)
@@ -375,11 +380,11 @@ func TestAuthorizeByPostOfAnotherSite(t *testing.T) {
 func TestBannedInBrowser(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	b, got := w.in()
+	_, got := w.in()
 	id, err := latchkey.ParseUserID(subject(t, got))
 	w.must(err)
 	w.must(w.store.SetBan(t.Context(), id, latchkey.Ban{From: w.clock.Now()}, latchkey.Event{At: w.clock.Now(), Kind: latchkey.UserBanned, Project: w.project}))
-	b = w.open()
+	b := w.open()
 	b.signIn(player)
 	if q := b.ends("the login"); q.Get("error") != "access_denied" || b.jar[sessionCookie(w.project)] != "" {
 		t.Errorf("the login of somebody who is banned ended with %v and the cookies %v", q, b.jar)

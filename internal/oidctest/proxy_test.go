@@ -87,7 +87,7 @@ func TestOAuth2Proxy(t *testing.T) {
 	if !s.has("end_session_endpoint") {
 		return
 	}
-	end := s.issuer() + "/end_session?" + url.Values{"client_id": {c.ID}, "post_logout_redirect_uri": {wiki + "/"}}.Encode()
+	end := s.issuer() + "/logout?" + url.Values{"client_id": {c.ID}, "post_logout_redirect_uri": {wiki + "/"}}.Encode()
 	who.open(wiki + "/oauth2/sign_out?rd=" + url.QueryEscape(end))
 	who.press(goOn)
 	// Back at the wiki, which is behind the proxy: it leads to the login again, and nobody is signed in there.

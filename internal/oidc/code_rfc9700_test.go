@@ -49,7 +49,7 @@ func TestRFC9700_4_1_OtherPlaces(t *testing.T) {
 	w := newWorld(t)
 	c, err := w.store.Client(t.Context(), publicID)
 	w.must(err)
-	c.RedirectURIs = append(c.RedirectURIs, "http://127.0.0.1/cb", "http://[::1]:1/cb", "app://xlogin.com.studio.game")
+	c.RedirectURIs = append(c.RedirectURIs, "http://127.0.0.1/cb", "http://[::1]:1/cb", "http://localhost/cb", "app://xlogin.com.studio.game")
 	c.LogoutURIs = []string{callback}
 	w.must(w.store.UpdateClient(t.Context(), c, latchkey.Event{At: w.clock.Now(), Kind: latchkey.ClientUpdated, Project: w.project, Client: c.ID}))
 	for _, good := range []string{"http://127.0.0.1/cb", "http://127.0.0.1:4711/cb", "http://[::1]:4711/cb", "app://xlogin.com.studio.game"} {

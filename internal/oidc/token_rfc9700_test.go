@@ -104,12 +104,15 @@ func TestRFC9700_2_3_ScopeWidening(t *testing.T) {
 func TestRFC9700_4_15_NoClientIsAPerson(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	server := w.serverToken().Access
+	server, person := w.serverToken().Access, w.signIn("openid").Access
 	if sub, _ := part(t, server, 1)["sub"].(string); len(sub) == 36 {
 		t.Errorf("the sub of a server's token looks like a person's: %s", sub)
 	}
 	w.get("/userinfo", "Authorization", "Bearer "+server).fails("at userinfo", 401, "invalid_token")
-	for _, hint := range []string{"/logout?id_token_hint=" + server, "/authorize?" + request("id_token_hint", server, "prompt", "none").Encode()} {
+	for _, hint := range []string{
+		"/logout?id_token_hint=" + server, "/authorize?" + request("id_token_hint", server, "prompt", "none").Encode(),
+		"/logout?id_token_hint=" + person, "/authorize?" + request("id_token_hint", person, "prompt", "none").Encode(),
+	} {
 		r := w.get(hint)
 		if to := r.header.Get("Location"); r.status != 400 && !strings.Contains(to, "error=invalid_request") {
 			t.Errorf("as a hint: %d to %q", r.status, to)

@@ -66,7 +66,7 @@ func TestEveryStateOfTheLoginPage(t *testing.T) {
 			look("code")
 			b.turn("refuse the code", func() { b.write(entered, wrongCode(sent.Code)) })
 			look("wrong-code")
-			b.do("three digits", chromedp.KeyEvent("123"))
+			b.keys("123")
 			look("half-a-code")
 			b.runOut()
 			look("over")
@@ -84,7 +84,7 @@ func TestEveryStateOfTheLoginPage(t *testing.T) {
 			long.authorize(b)
 			look("long-name")
 			long.ask(b, "somebody.with.a.rather.long.name.indeed@department.of.something.example.test")
-			b.do("seven digits", chromedp.KeyEvent("1234567"))
+			b.keys("1234567")
 			look("ten-digits")
 
 			fresh()

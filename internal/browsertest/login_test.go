@@ -25,6 +25,7 @@ const (
 	atCode   = `document.readyState === "complete" && document.querySelector('main form input[name="code"]')`
 	atStart  = `document.readyState === "complete" && document.querySelector('main form input[name="address"]')`
 	arrived  = `location.pathname === "/demo/callback"`
+	focused  = `document.readyState === "complete" && document.activeElement && document.activeElement !== document.body` // comes with the first picture
 	scripted = `document.documentElement.classList.contains("js")`
 )
 

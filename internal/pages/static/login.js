@@ -59,11 +59,9 @@
     const field = $("address"), remember = $("remember"), forget = $("forget");
     const how = $("how"), region = $("region");
     const kept = stored("localStorage");
-    if (kept && !field.value) {
-      field.value = kept;
-      forget.hidden = false;
-    }
+    if (!field.value) field.value = kept;
     remember.checked = kept !== "" && field.value === kept;
+    forget.hidden = !remember.checked;
     forget.addEventListener("click", () => {
       stored("localStorage", "");
       field.value = "";

@@ -166,6 +166,8 @@ func extras(f form.Form) error {
 		return refusal{"request_not_supported", "request objects are not supported"}
 	case f["request_uri"] != "":
 		return refusal{"request_uri_not_supported", "request URIs are not supported"}
+	case f["registration"] != "":
+		return refusal{"registration_not_supported", "clients do not register by a request"}
 	case !slices.Contains([]string{"", "query", "form_post"}, f["response_mode"]):
 		return refusal{"invalid_request", "response_mode is query or form_post"}
 	case strings.Trim(f["max_age"], "0123456789") != "":

@@ -169,17 +169,18 @@ func TestRFC7523_3_BadAssertions(t *testing.T) {
 		status int
 		word   string
 	}{
-		"another's signature":   {form: proof(w.sign(thief, w.claimsOf("22"))), status: 401, word: "invalid_client"},
-		"another client named":  {form: proof(w.sign(key, w.claimsOf("22")), "client_id", "21"), status: 401, word: "invalid_client"},
-		"nobody named at all":   {form: proof("x"), status: 401, word: "invalid_client"},
-		"an unknown type":       {form: proof(w.sign(key, w.claimsOf("22")), "client_assertion_type", "jwt"), status: 401, word: "invalid_client"},
-		"no type":               {form: url.Values{"client_assertion": {w.sign(key, w.claimsOf("22"))}}, status: 400, word: "invalid_request"},
-		"a secret as well":      {form: proof(w.sign(key, w.claimsOf("22")), "client_secret", secret), status: 400, word: "invalid_request"},
-		"Basic as well":         {form: proof(w.sign(key, w.claimsOf("22"))), header: []string{"Authorization", basic(eitherID, secret)}, status: 400, word: "invalid_request"},
-		"a secret it has not":   {header: []string{"Authorization", basic(signerID, "")}, status: 401, word: "invalid_client"},
-		"a wrong secret":        {header: []string{"Authorization", basic(signerID, secret)}, status: 401, word: "invalid_client"},
-		"no proof at all":       {form: url.Values{"client_id": {"21"}}, status: 401, word: "invalid_client"},
-		"an access token of us": {form: proof(w.serverToken().Access), status: 401, word: "invalid_client"},
+		"another's signature":    {form: proof(w.sign(thief, w.claimsOf("22"))), status: 401, word: "invalid_client"},
+		"another client named":   {form: proof(w.sign(key, w.claimsOf("22")), "client_id", "21"), status: 401, word: "invalid_client"},
+		"another subject, named": {form: proof(w.sign(key, w.claimsOf("22", "sub", "21")), "client_id", "22"), status: 401, word: "invalid_client"},
+		"nobody named at all":    {form: proof("x"), status: 401, word: "invalid_client"},
+		"an unknown type":        {form: proof(w.sign(key, w.claimsOf("22")), "client_assertion_type", "jwt"), status: 401, word: "invalid_client"},
+		"no type":                {form: url.Values{"client_assertion": {w.sign(key, w.claimsOf("22"))}}, status: 400, word: "invalid_request"},
+		"a secret as well":       {form: proof(w.sign(key, w.claimsOf("22")), "client_secret", secret), status: 400, word: "invalid_request"},
+		"Basic as well":          {form: proof(w.sign(key, w.claimsOf("22"))), header: []string{"Authorization", basic(eitherID, secret)}, status: 400, word: "invalid_request"},
+		"a secret it has not":    {header: []string{"Authorization", basic(signerID, "")}, status: 401, word: "invalid_client"},
+		"a wrong secret":         {header: []string{"Authorization", basic(signerID, secret)}, status: 401, word: "invalid_client"},
+		"no proof at all":        {form: url.Values{"client_id": {"21"}}, status: 401, word: "invalid_client"},
+		"an access token of us":  {form: proof(w.serverToken().Access), status: 401, word: "invalid_client"},
 	} {
 		if c.form == nil {
 			c.form = url.Values{}

@@ -114,8 +114,8 @@ func TestRFC9126_4_BadRequestURIs(t *testing.T) {
 			t.Errorf("%s: %d to %q", name, r.status, r.header.Get("Location"))
 		}
 	}
-	if r := w.send("GET", latchkey.Issuer(publicURL, w.other)+"/authorize?client_id=1&request_uri="+url.QueryEscape(uri), ""); r.status != 400 {
-		t.Errorf("at another issuer: %d", r.status)
+	if r := w.send("GET", latchkey.Issuer(publicURL, w.other)+"/authorize?client_id=1&request_uri="+url.QueryEscape(uri), ""); r.status != 400 || !strings.Contains(string(r.body), "no pushed request") {
+		t.Errorf("at another issuer: %d %s", r.status, r.body)
 	}
 	if r := w.get("/authorize?client_id=1&client_id=31&request_uri=" + url.QueryEscape(uri)); r.status != 400 {
 		t.Errorf("two clients: %d", r.status)

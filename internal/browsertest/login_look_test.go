@@ -2,6 +2,7 @@ package browsertest_test
 
 import (
 	"context"
+	"strings"
 	"testing"
 
 	"github.com/chromedp/cdproto/cdp"
@@ -101,6 +102,74 @@ func TestEveryStateOfTheLoginPage(t *testing.T) {
 			b.shoot("login-" + language + "-address-without-script")
 			plain.ask(b, "plain-"+who)
 			b.shoot("login-" + language + "-code-without-script")
+		})
+	}
+}
+
+// TestLoginPageOfAProject: its colours by day and by night, its own theme, words and notices, in what the browser makes of
+// them.
+func TestLoginPageOfAProject(t *testing.T) {
+	t.Parallel()
+	needBrowser(t)
+	s := startDev(t)
+	words := []string{"--text", "title=Come aboard", "--text", "intro=One account for every harbour.", "--text", "de.title=Willkommen an Bord",
+		"--terms", "https://game.example.test/terms", "--privacy", "https://game.example.test/privacy"}
+	both := []string{"--color", "#0b7a4b", "--dark-color", "#ffd23f"}
+	dark, light := screen{"dark", 390, 844, true, false}, screen{"light", 390, 844, false, false}
+	for name, c := range map[string]struct {
+		flags                   []string
+		onLight, onDark, ground string // the button by day and by night, and the ground by night
+	}{
+		"pale":   {[]string{"--color", "#fff7d6"}, "rgb(255, 247, 214)", "rgb(255, 247, 214)", "rgb(16, 18, 26)"},
+		"both":   {both, "rgb(11, 122, 75)", "rgb(255, 210, 63)", "rgb(16, 18, 26)"},
+		"always": {append([]string{"--theme", "light"}, both...), "rgb(11, 122, 75)", "rgb(11, 122, 75)", "rgb(243, 244, 248)"},
+		"never":  {append([]string{"--theme", "dark"}, both...), "rgb(255, 210, 63)", "rgb(255, 210, 63)", "rgb(16, 18, 26)"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newTab(t, "en")
+			at := s.site("Star Harbour "+name, append(c.flags, words...)...)
+			at.authorize(b)
+			button := `getComputedStyle(document.querySelector("main .primary")).backgroundColor`
+			b.do("by day", light.set)
+			if got := eval[string](b, button); got != c.onLight {
+				t.Errorf("by day the button is %s, want %s", got, c.onLight)
+			}
+			b.do("by night", dark.set)
+			if got := eval[string](b, button+` + " on " + getComputedStyle(document.body).backgroundColor`); got != c.onDark+" on "+c.ground {
+				t.Errorf("by night the button is %s, want %s on %s", got, c.onDark, c.ground)
+			}
+			if got := eval[string](b, `document.querySelector("h1").textContent + " " + document.querySelector("h1 + p").textContent`); got != "Come aboard One account for every harbour." {
+				t.Errorf("the page says %q", got)
+			}
+			b.look("login-look-" + name)
+			at.ask(b, name+"@example.test")
+			b.look("login-look-" + name + "-code")
+		})
+	}
+}
+
+// TestLoginPageInEveryLanguage: nothing is wider than the narrowest phone, in either state.
+func TestLoginPageInEveryLanguage(t *testing.T) {
+	t.Parallel()
+	needBrowser(t)
+	s := startDev(t)
+	at := s.site("Star Harbour", "--link-approval", "number", "--code-digits", "8", "--terms", "https://game.example.test/terms", "--privacy", "https://game.example.test/privacy")
+	for _, language := range strings.Fields("ar bg cs de en es fr he it ja ko pl pt ro ru th tr vi zh-CN zh-TW") {
+		t.Run(language, func(t *testing.T) {
+			t.Parallel()
+			b := newTab(t, language).in("Europe/London") // of a country with a long name
+			b.do("a narrow phone", screen{"narrow", 320, 640, false, false}.set)
+			at.authorize(b)
+			b.write(typed, "020 7946 0018")
+			b.fits("login-lang-" + language + "-address")
+			b.shoot("login-lang-" + language + "-address")
+			at.ask(b, "somebody@"+strings.ToLower(language)+".example.test")
+			b.fits("login-lang-" + language + "-code")
+			b.shoot("login-lang-" + language + "-code")
+			if got := eval[string](b, `document.documentElement.lang`); got != language {
+				t.Errorf("the page is in %s", got)
+			}
 		})
 	}
 }

@@ -56,18 +56,24 @@ func (b *tab) look(name string) {
 				b.t.Errorf("%s, %s: axe-core finds %s", name, s.name, found)
 			}
 		}
-		if over := eval[int](b, `document.documentElement.scrollWidth - innerWidth`); over > 0 {
-			b.t.Errorf("%s, %s: the page is %d pixels wider than the screen", name, s.name, over)
-		}
+		b.fits(name + ", " + s.name)
 		b.shoot(name + "-" + s.name)
 	}
-	// 200 % zoom is a screen of half the width (WCAG 1.4.4, 1.4.10).
-	b.do("twice the size", screen{"zoomed", 640, 400, false, false}.set)
-	if over := eval[int](b, `document.documentElement.scrollWidth - innerWidth`); over > 0 {
-		b.t.Errorf("%s: at 200 %% the page is %d pixels wider than the screen", name, over)
+	// 200 % zoom is a screen of half the width, and 400 % one of 320 pixels (WCAG 1.4.4, 1.4.10).
+	for _, s := range []screen{{"at 200 %", 640, 400, false, false}, {"at 400 %", 320, 256, false, false}} {
+		b.do(s.name, s.set)
+		b.fits(name + ", " + s.name)
 	}
 	if raw := eval[string](b, `document.body.innerText.match(/(page|mail|sms)\.[a-z_]+|\{\{.*\}\}|<no value>|%!/)?.[0] ?? ""`); raw != "" {
 		b.t.Errorf("%s shows %q, which is no text for people", name, raw)
+	}
+}
+
+// fits wants nothing to be wider than the screen.
+func (b *tab) fits(what string) {
+	b.t.Helper()
+	if over := eval[int](b, `document.documentElement.scrollWidth - innerWidth`); over > 0 {
+		b.t.Errorf("%s: the page is %d pixels wider than the screen", what, over)
 	}
 }
 

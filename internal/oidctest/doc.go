@@ -9,4 +9,7 @@
 //	go_test.go          golang.org/x/oauth2 and go-oidc
 //	node_test.go        npm openid-client and oauth4webapi
 //	spa_test.go         npm oidc-client-ts, in the page of docs/integrate
+//	proxy_test.go       oauth2-proxy, with the configuration of docs/integrate
+//	compare_test.go     one client against this server and against npm oidc-provider; differences_test.go says what differs
+//	path_test.go        no path redirects
 package oidctest

@@ -12,12 +12,14 @@ import (
 
 const afterwards = "https://app.example.test/bye?from=here"
 
-// leavable lets a client lead people to afterwards.
-func (w *world) leavable(id latchkey.ClientID) {
+// leavable lets a client lead people to places; to afterwards and an app of its own if none are given.
+func (w *world) leavable(id latchkey.ClientID, places ...string) {
 	w.t.Helper()
 	c, err := w.store.Client(w.t.Context(), id)
 	w.must(err)
-	c.LogoutURIs = []string{afterwards, "app.example:/bye"}
+	if c.LogoutURIs = places; len(places) == 0 {
+		c.LogoutURIs = []string{afterwards, "app.example:/bye"}
+	}
 	w.must(w.store.UpdateClient(w.t.Context(), c, latchkey.Event{At: w.clock.Now(), Kind: latchkey.ClientUpdated, Project: w.project, Client: id}))
 }
 
@@ -205,9 +207,14 @@ func TestLogoutCSRF(t *testing.T) {
 func TestLogoutOpenRedirect(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
+	const elsewhere = "https://web.example.test/bye"
 	w.leavable(publicID)
+	w.leavable(confidentialID, elsewhere)
+	w.leavable(foreignID, afterwards)
 	b, got := w.in()
 	for name, pairs := range map[string][]string{
+		"a hint and another client":    {"id_token_hint", got.ID, "client_id", "2", "post_logout_redirect_uri", elsewhere},
+		"a hint and a URI of another":  {"id_token_hint", got.ID, "post_logout_redirect_uri", elsewhere},
 		"a URI and nothing else":       {"post_logout_redirect_uri", afterwards},
 		"an unknown client":            {"client_id", "77", "post_logout_redirect_uri", afterwards},
 		"no client's id":               {"client_id", "x", "post_logout_redirect_uri", afterwards},

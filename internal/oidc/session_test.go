@@ -298,6 +298,12 @@ func TestSessionOfOneProject(t *testing.T) {
 	if to, _ := url.Parse(r.header.Get("Location")); r.status != 303 || to.Query().Get("error") != "login_required" {
 		t.Errorf("with the session of another project: %d %v", r.status, to)
 	}
+	for _, path := range []string{"/account", "/logout"} {
+		r := w.send(http.MethodGet, latchkey.Issuer(publicURL, w.other)+path, "", "Cookie", b.cookie)
+		if strings.Contains(string(r.body), player) || path == "/logout" && strings.Contains(string(r.body), "<form") {
+			t.Errorf("%s knows the session of another project: %s", path, r.body)
+		}
+	}
 }
 
 // TestASVS_7_4_SessionsEnd: a session lets nobody in after its idle time, its whole life, a ban, a logout everywhere, or the

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/latchkey-dev/latchkey"
+	"github.com/latchkey-dev/latchkey/internal/token"
 )
 
 const stranger = "somebody.else@example.test"
@@ -227,8 +228,13 @@ func TestIDTokenHint(t *testing.T) {
 	if got := w.redeemed(b.ends("a login as the one")); subject(t, got) != subject(t, theirs) {
 		t.Error("signed in as somebody else")
 	}
+	api, err := w.server.Tokens.Redeem(t.Context(), token.RedeemRequest{
+		Client: token.Credentials{ID: publicID}, Code: latchkey.Secret(w.code(ask{client: publicID, scope: "openid"})), Redirect: callback,
+	})
+	w.must(err)
 	for name, hint := range map[string]string{
 		"nonsense": "x.y.z", "a changed one": changed(mine.ID), "an access token": mine.Access, "a refresh token": mine.Refresh,
+		"an access token of /api, whose audience is the client too": api.Access.Reveal(), "a server token": w.serverToken().Access,
 	} {
 		b.ask("id_token_hint", hint)
 		if q := b.ends(name); q.Get("error") != "invalid_request" {

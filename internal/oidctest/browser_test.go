@@ -170,16 +170,26 @@ const (
 	typed   = `main form input[name="address"]`
 	entered = `main form input[name="code"]`
 	goOn    = `main form button.primary`
+	approve = `main form button[name="step"][value="approve"]`
 )
 
-// signIn goes through the login page of s, on which the tab is or to which it is being led.
+// signIn goes through the login page of s, to which the tab is being led.
 func (b *person) signIn(s *server) {
 	b.t.Helper()
 	b.write(typed, b.address)
 	b.press(goOn)
 	b.until("the code to be asked for", `document.querySelector('`+entered+`')`)
-	b.write(entered, s.code(b.address))
-	b.press(goOn)
+	b.write(entered, s.code(b.address)) // the page goes on by itself at the last digit
+}
+
+// approve says yes to a device that waits, at the address that it shows.
+func (b *person) approve(s *server, at string) {
+	b.t.Helper()
+	b.open(at)
+	b.press(goOn) // the code stands there already
+	b.signIn(s)
+	b.press(approve)
+	b.until("the device to be let in", `new URLSearchParams(location.search).get("done") === "yes"`)
 }
 
 // signOut leaves by the end-session endpoint, the way a client's "sign out" leads (OIDC RP-Initiated Logout §2).

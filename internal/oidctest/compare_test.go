@@ -29,7 +29,7 @@ func TestComparedWithOIDCProvider(t *testing.T) {
 		if name == "other" {
 			kind = "confidential"
 		}
-		setup[name] = s.client(kind, home.flags(s)...)
+		setup[name] = s.client(kind, home.flags()...)
 	}
 	ours, theirs := compare(t, s, s.issuer(), setup), compare(t, s, startProvider(t, setup), setup)
 	used := map[string]bool{}

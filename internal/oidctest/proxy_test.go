@@ -40,11 +40,7 @@ func TestOAuth2Proxy(t *testing.T) {
 	t.Cleanup(app.Close)
 	listen := freePort(t)
 	wiki := "http://" + listen
-	flags := []string{"--redirect-uri", wiki + "/oauth2/callback"}
-	if s.has("end_session_endpoint") {
-		flags = append(flags, "--logout-uri", wiki+"/")
-	}
-	c := s.client("confidential", flags...)
+	c := s.client("confidential", "--redirect-uri", wiki+"/oauth2/callback", "--logout-uri", wiki+"/")
 	config := filepath.Join(t.TempDir(), "oauth2-proxy.cfg")
 	text := fill(t, guide(t, "oauth2-proxy.md", "toml"),
 		"https://login.example.com/p/PROJECT-ID", s.issuer(), "CLIENT-ID", c.ID, "CLIENT-SECRET", c.Secret, "COOKIE-SECRET", strings.Repeat("0123", 8),
@@ -84,11 +80,10 @@ func TestOAuth2Proxy(t *testing.T) {
 	if got := eval[string](who, `document.getElementById("who").dataset.user`); len(got) != 36 || strings.Contains(got, "@") {
 		t.Errorf("the app was told that the person's id is %q", got)
 	}
-	if !s.has("end_session_endpoint") {
-		return
-	}
-	end := s.issuer() + "/logout?" + url.Values{"client_id": {c.ID}, "post_logout_redirect_uri": {wiki + "/"}}.Encode()
-	who.open(wiki + "/oauth2/sign_out?rd=" + url.QueryEscape(end))
+	// The guide's link, with what its reader puts in.
+	who.open(fill(t, strings.TrimSpace(guide(t, "oauth2-proxy.md", "text")),
+		"https%3A%2F%2Flogin.example.com%2Fp%2FPROJECT-ID", url.QueryEscape(s.issuer()), "CLIENT-ID", c.ID,
+		"https%253A%252F%252Fwiki.example.com", url.QueryEscape(url.QueryEscape(wiki)), "https://wiki.example.com", wiki))
 	who.press(goOn)
 	// Back at the wiki, which is behind the proxy: it leads to the login again, and nobody is signed in there.
 	who.until("an address to be asked for after the logout", `document.querySelector('`+typed+`')`)

@@ -27,12 +27,8 @@ func (s site) callback() string  { return s.url + "/callback" }
 func (s site) signedOut() string { return s.url + "/signed-out" }
 
 // flags register the site with a client.
-func (s site) flags(at *server) []string {
-	flags := []string{"--redirect-uri", s.callback()}
-	if at.has("end_session_endpoint") {
-		flags = append(flags, "--logout-uri", s.signedOut())
-	}
-	return flags
+func (s site) flags(more ...string) []string {
+	return append([]string{"--redirect-uri", s.callback(), "--logout-uri", s.signedOut()}, more...)
 }
 
 // query gives the parameters of an address.

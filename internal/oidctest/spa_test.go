@@ -56,10 +56,7 @@ func TestSinglePageApp(t *testing.T) {
 	app := httptest.NewServer(mux)
 	t.Cleanup(app.Close)
 	home := app.URL + "/"
-	flags := []string{"--redirect-uri", home}
-	if s.has("end_session_endpoint") {
-		flags = append(flags, "--logout-uri", home)
-	}
+	flags := []string{"--redirect-uri", home, "--logout-uri", home}
 	page = fill(t, guide(t, "spa.md", "html"), "https://login.example.com/p/PROJECT-ID", s.issuer(), "CLIENT-ID", s.client("public", flags...).ID)
 
 	says := func(what, js string) {
@@ -84,9 +81,6 @@ func TestSinglePageApp(t *testing.T) {
 	}
 	if got := status(access); got != 200 {
 		t.Errorf("before the logout, an access token gives %v", got)
-	}
-	if !s.has("end_session_endpoint") {
-		return
 	}
 	// A tab that lost its tokens gets new ones without a code: the browser is still signed in.
 	eval[bool](who, "sessionStorage.clear() ?? true")

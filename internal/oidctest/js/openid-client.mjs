@@ -67,7 +67,7 @@ same("a revoked refresh token", late.error, "invalid_grant");
 const dead = await refused("the access token of a revoked login", client.fetchUserInfo(config, next.access_token, sub));
 same("the access token of a revoked login", dead.cause?.[0]?.parameters?.error, "invalid_token");
 
-if (setup.signed_out) {
+if (!setup.device) {
   const silent = await authorization({ prompt: "none" });
   const again = await client.authorizationCodeGrant(config, await open(silent.url), silent.checks);
   same("the second login's sub", again.claims().sub, sub);

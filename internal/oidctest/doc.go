@@ -10,6 +10,7 @@
 //	node_test.go        npm openid-client and oauth4webapi
 //	spa_test.go         npm oidc-client-ts, in the page of docs/integrate
 //	proxy_test.go       oauth2-proxy, with the configuration of docs/integrate
+//	guides_test.go      the other programs of docs/integrate, and that none is left out
 //	compare_test.go     one client against this server and against npm oidc-provider; differences_test.go says what differs
 //	path_test.go        no path redirects
 package oidctest

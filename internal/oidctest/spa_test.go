@@ -4,38 +4,9 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"path/filepath"
-	"regexp"
-	"strings"
 	"testing"
 )
-
-// guide gives the one block of a language in a page of docs/integrate.
-func guide(t *testing.T, page, language string) string {
-	t.Helper()
-	text, err := os.ReadFile(filepath.Join("..", "..", "docs", "integrate", page))
-	if err != nil {
-		t.Fatal(err)
-	}
-	found := regexp.MustCompile("(?s)```"+language+"\n(.*?)```").FindAllSubmatch(text, -1)
-	if len(found) != 1 {
-		t.Fatalf("%s has %d blocks of %s, want 1", page, len(found), language)
-	}
-	return string(found[0][1])
-}
-
-// fill puts what a reader would put into a guide's program. What is not there to be replaced is a mistake.
-func fill(t *testing.T, program string, pairs ...string) string {
-	t.Helper()
-	for i := 0; i < len(pairs); i += 2 {
-		if !strings.Contains(program, pairs[i]) {
-			t.Fatalf("the guide's program does not contain %q", pairs[i])
-		}
-		program = strings.ReplaceAll(program, pairs[i], pairs[i+1])
-	}
-	return program
-}
 
 // TestSinglePageApp: the page of docs/integrate/spa.md, with npm oidc-client-ts as it comes, through a whole life of a login:
 // sign in, renew, sign in again without a code, sign out.

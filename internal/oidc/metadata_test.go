@@ -3,6 +3,8 @@ package oidc_test
 import (
 	"bytes"
 	"encoding/json"
+	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
@@ -97,5 +99,33 @@ func TestRFC7517_KeySet(t *testing.T) {
 		if strings.Contains(string(r.body), "=") || !json.Valid(r.body) {
 			t.Errorf("%s: not base64url: %s", a, r.body)
 		}
+	}
+}
+
+// TestRFC8414_GrantTypesAreThere: every grant type that the document names is known at the token endpoint, and no other; and
+// the way in for devices is named only where their grant type is (RFC 8628 §4).
+func TestRFC8414_GrantTypesAreThere(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	var doc struct {
+		Grants []string `json:"grant_types_supported"`
+		Auth   []string `json:"token_endpoint_auth_methods_supported"`
+		Device string   `json:"device_authorization_endpoint"`
+		Push   string   `json:"pushed_authorization_request_endpoint"`
+	}
+	w.get("/.well-known/oauth-authorization-server").ok(&doc)
+	if len(doc.Grants) != 6 || !slices.Contains(doc.Grants, deviceType) || !slices.Contains(doc.Auth, "private_key_jwt") {
+		t.Errorf("grant types %v, authentication %v", doc.Grants, doc.Auth)
+	}
+	for _, name := range doc.Grants {
+		if r := w.post("/token", url.Values{"grant_type": {name}, "client_id": {"1"}}); strings.Contains(string(r.body), "unsupported_grant_type") {
+			t.Errorf("%s is named, and not known: %s", name, r.body)
+		}
+	}
+	for _, name := range []string{"password", "implicit", "urn:ietf:params:oauth:grant-type:jwt-bearer"} {
+		w.post("/token", url.Values{"grant_type": {name}, "client_id": {"1"}}).fails(name, 400, "unsupported_grant_type")
+	}
+	for _, target := range []string{doc.Device, doc.Push} {
+		w.send("POST", target, "client_id=77").fails(target, 401, "invalid_client")
 	}
 }

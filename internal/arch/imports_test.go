@@ -42,6 +42,7 @@ var table = map[string]room{
 
 	// Rooms that do I/O: one outside thing each.
 	"internal/sqlite":      {house: []string{""}, outside: []string{"zombiezen.com/go/sqlite"}},
+	"internal/postgres":    {house: []string{"", "internal/memory"}, outside: []string{"github.com/jackc/pgx/v5"}},
 	"internal/smtp":        {house: []string{""}, outside: []string{"github.com/wneessen/go-mail"}},
 	"internal/sms/twilio":  {house: []string{""}},
 	"internal/sms/webhook": {house: []string{""}},
@@ -75,6 +76,7 @@ var table = map[string]room{
 	// The ports' contracts in executable form, the laws, and programs around the house.
 	"internal/storetest":   {house: []string{""}},
 	"internal/sendertest":  {house: []string{""}},
+	"internal/pgtest":      {},
 	"internal/arch":        {},
 	"internal/browsertest": {},
 	"internal/oidctest":    {},

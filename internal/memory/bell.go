@@ -46,6 +46,24 @@ func (b *Bell) Ring(_ context.Context, id latchkey.ChallengeID) {
 	}
 }
 
+// RingAll wakes every poll that waits now, some at a time, with pause called in between: each of them goes and looks.
+func (b *Bell) RingAll(pause func()) {
+	b.mu.Lock()
+	all := b.waiting
+	b.waiting = nil
+	b.mu.Unlock()
+	n := 0
+	for _, l := range all {
+		if n++; n%portion == 0 {
+			pause()
+		}
+		close(l.rung)
+	}
+}
+
+// portion is how many challenges RingAll wakes at once.
+const portion = 500
+
 // Waiting is how many challenges are waited for.
 func (b *Bell) Waiting() int {
 	b.mu.Lock()

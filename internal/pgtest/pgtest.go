@@ -1,0 +1,282 @@
+// Package pgtest gives tests a PostgreSQL server of their own: from the system's packages, in a temporary folder, on a free
+// port, with fsync on. No test needs one that runs already, and none touches it.
+//
+// A test process shares one server, which Main stops; each test has a database of its own in it. What stops or stalls a server
+// starts one for itself.
+package pgtest
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// howToGetIt ends every message about a server that is not there.
+const howToGetIt = "install PostgreSQL 15 or newer (Debian, Ubuntu: apt-get install postgresql)"
+
+// starting is how long a server may take to come up or go down, on a machine that does much else.
+const starting = 60 * time.Second
+
+// A Server is a running server. Its superuser is postgres, without a password, on the loopback interface.
+type Server struct {
+	Dir  string // its data
+	Port int
+
+	bin     string // where its programs are
+	args    []string
+	process *os.Process
+	exited  chan struct{}
+	log     *bytes.Buffer // good once exited is closed
+
+	mu        sync.Mutex
+	templates map[string]error // by name: how making it ended
+}
+
+// shared is the server of the process. It is made once, and written by nobody else.
+var shared = struct {
+	once   sync.Once
+	server *Server
+	err    error
+	n      atomic.Int64
+}{}
+
+// Main runs the tests of a package and stops the shared server. It is for TestMain:
+//
+//	func TestMain(m *testing.M) { os.Exit(pgtest.Main(m)) }
+func Main(m *testing.M) int {
+	code := m.Run()
+	if s := shared.server; s != nil {
+		if err := s.remove(); err != nil {
+			fmt.Fprintln(os.Stderr, "pgtest:", err)
+			return 1
+		}
+	}
+	return code
+}
+
+// Shared gives the server of this test process. The package needs Main. Where PostgreSQL is not installed the test is skipped,
+// or fails under LATCHKEY_TEST_ALL.
+func Shared(t testing.TB) *Server {
+	t.Helper()
+	bin := find(t)
+	shared.once.Do(func() { shared.server, shared.err = start(bin) })
+	if shared.err != nil {
+		t.Fatalf("no PostgreSQL server for the tests: %v", shared.err)
+	}
+	return shared.server
+}
+
+// Start gives a server that is this test's alone, to be stopped and stalled. args are settings, such as -c max_connections=9.
+func Start(t testing.TB, args ...string) *Server {
+	t.Helper()
+	s, err := start(find(t), args...)
+	if err != nil {
+		t.Fatalf("no PostgreSQL server for the test: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := s.remove(); err != nil {
+			t.Errorf("pgtest: %v", err)
+		}
+	})
+	return s
+}
+
+// URL gives the connection string of a database.
+func (s *Server) URL(database string) string {
+	return fmt.Sprintf("postgres://postgres@127.0.0.1:%d/%s?sslmode=disable", s.Port, database)
+}
+
+// Database makes a fresh database for a test and gives its URL. It is a copy of what prepare made of an empty one, which is
+// done once for each name.
+func (s *Server) Database(t testing.TB, name string, prepare func(url string) error) string {
+	t.Helper()
+	if err := s.template(t, name, prepare); err != nil {
+		t.Fatalf("preparing the database %s: %v", name, err)
+	}
+	fresh := "test_" + strconv.FormatInt(shared.n.Add(1), 10)
+	s.SQL(t, "postgres", "CREATE DATABASE "+fresh+" TEMPLATE "+name)
+	t.Cleanup(func() { s.SQL(t, "postgres", "DROP DATABASE "+fresh+" WITH (FORCE)") })
+	return s.URL(fresh)
+}
+
+func (s *Server) template(t testing.TB, name string, prepare func(url string) error) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err, made := s.templates[name]; made {
+		return err
+	}
+	s.SQL(t, "postgres", "CREATE DATABASE "+name)
+	if s.templates == nil {
+		s.templates = map[string]error{}
+	}
+	s.templates[name] = prepare(s.URL(name))
+	return s.templates[name]
+}
+
+// SQL runs statements as the superuser and gives what they print, unaligned.
+func (s *Server) SQL(t testing.TB, database, text string) string {
+	t.Helper()
+	cmd := exec.Command(filepath.Join(s.bin, "psql"), "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d", s.URL(database), "-c", text)
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Errorf("psql %s: %v: %s", text, err, out)
+	}
+	return string(bytes.TrimSpace(out))
+}
+
+// Stop ends the server as a crash of the machine would, but for the files: what was not on the disk is lost. Restart brings it back.
+func (s *Server) Stop(t testing.TB) { s.end(t, syscall.SIGQUIT) }
+
+// ShutDown ends the server in order, with its connections.
+func (s *Server) ShutDown(t testing.TB) { s.end(t, syscall.SIGINT) }
+
+func (s *Server) end(t testing.TB, how syscall.Signal) {
+	t.Helper()
+	if err := s.stop(how); err != nil {
+		t.Fatalf("stopping PostgreSQL: %v", err)
+	}
+}
+
+// Restart starts a server that was stopped, on the same port.
+func (s *Server) Restart(t testing.TB) {
+	t.Helper()
+	if err := s.run(); err != nil {
+		t.Fatalf("starting PostgreSQL again: %v", err)
+	}
+}
+
+// Stall makes every process of the server stand still, as a disk or a network that hangs would, until Resume.
+func (s *Server) Stall(t testing.TB) { s.signalAll(t, syscall.SIGSTOP) }
+
+// Resume ends a Stall.
+func (s *Server) Resume(t testing.TB) { s.signalAll(t, syscall.SIGCONT) }
+
+// find gives the folder of the server's programs.
+func find(t testing.TB) string {
+	t.Helper()
+	if path, err := exec.LookPath("initdb"); err == nil {
+		if real, err := filepath.EvalSymlinks(path); err == nil {
+			return filepath.Dir(real)
+		}
+	}
+	versions, _ := filepath.Glob("/usr/lib/postgresql/*/bin/initdb")
+	if len(versions) > 0 {
+		newest := slices.MaxFunc(versions, func(a, b string) int { return number(a) - number(b) })
+		return filepath.Dir(newest)
+	}
+	if os.Getenv("LATCHKEY_TEST_ALL") != "" {
+		t.Fatal("PostgreSQL is not installed: " + howToGetIt)
+	}
+	t.Skip("PostgreSQL is not installed: " + howToGetIt)
+	return ""
+}
+
+func number(initdb string) int {
+	n, _ := strconv.Atoi(filepath.Base(filepath.Dir(filepath.Dir(initdb))))
+	return n
+}
+
+// start makes a cluster in a temporary folder and runs it.
+func start(bin string, args ...string) (*Server, error) {
+	dir, err := os.MkdirTemp("", "latchkey-pg-")
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{Dir: dir, bin: bin, args: args}
+	if err := own(dir); err != nil {
+		return nil, errors.Join(err, os.RemoveAll(dir))
+	}
+	init := exec.Command(filepath.Join(bin, "initdb"), "-D", filepath.Join(dir, "data"), "-U", "postgres", "--auth=trust",
+		"--encoding=UTF8", "--locale=C", "--no-sync")
+	init.Dir = dir
+	demote(init)
+	if out, err := init.CombinedOutput(); err != nil {
+		return nil, errors.Join(fmt.Errorf("initdb: %w: %s", err, out), os.RemoveAll(dir))
+	}
+	if s.Port, err = FreePort(); err != nil {
+		return nil, errors.Join(err, os.RemoveAll(dir))
+	}
+	if err := s.run(); err != nil {
+		return nil, errors.Join(err, os.RemoveAll(dir))
+	}
+	return s, nil
+}
+
+// run starts the server and waits until it answers.
+func (s *Server) run() error {
+	args := append([]string{"-D", filepath.Join(s.Dir, "data"), "-p", strconv.Itoa(s.Port), "-k", s.Dir,
+		"-c", "listen_addresses=127.0.0.1", "-c", "fsync=on", "-c", "max_connections=400", "-c", "shared_buffers=128MB"}, s.args...)
+	cmd := exec.Command(filepath.Join(s.bin, "postgres"), args...)
+	cmd.Dir = s.Dir
+	out := &bytes.Buffer{}
+	cmd.Stdout, cmd.Stderr = out, out
+	demote(cmd)
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	exited := make(chan struct{})
+	s.process, s.exited, s.log = cmd.Process, exited, out
+	go func() {
+		_ = cmd.Wait() // how it ended is in its log
+		close(exited)
+	}()
+	ctx, cancel := context.WithTimeout(context.Background(), starting)
+	defer cancel()
+	for {
+		ready := exec.CommandContext(ctx, filepath.Join(s.bin, "pg_isready"), "-q", "-h", "127.0.0.1", "-p", strconv.Itoa(s.Port))
+		if ready.Run() == nil {
+			return nil
+		}
+		select {
+		case <-exited:
+			return fmt.Errorf("the server ended: %s", out)
+		case <-ctx.Done():
+			return errors.Join(errors.New("the server does not answer"), s.stop(syscall.SIGQUIT))
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+func (s *Server) stop(how syscall.Signal) error {
+	select {
+	case <-s.exited:
+		return nil
+	default:
+	}
+	if err := s.process.Signal(how); err != nil {
+		return err
+	}
+	select {
+	case <-s.exited:
+		return nil
+	case <-time.After(starting):
+		return errors.Join(errors.New("the server did not stop"), s.process.Kill())
+	}
+}
+
+func (s *Server) remove() error {
+	err := s.stop(syscall.SIGQUIT)
+	return errors.Join(err, os.RemoveAll(s.Dir))
+}
+
+// FreePort gives a port that nobody listens on.
+func FreePort() (int, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return 0, err
+	}
+	defer l.Close()
+	return l.Addr().(*net.TCPAddr).Port, nil
+}

@@ -1,0 +1,78 @@
+package pgtest
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// lesser is who the server runs as when the tests run as root, which it refuses: postgres if there is such a user, else nobody.
+func lesser() (uid, gid int, err error) {
+	u, err := user.Lookup("postgres")
+	if err != nil {
+		u, err = user.Lookup("nobody")
+	}
+	if err != nil {
+		return 0, 0, err
+	}
+	uid, err1 := strconv.Atoi(u.Uid)
+	gid, err2 := strconv.Atoi(u.Gid)
+	return uid, gid, errors.Join(err1, err2)
+}
+
+// own gives dir to whom the server runs as.
+func own(dir string) error {
+	if os.Getuid() != 0 {
+		return nil
+	}
+	uid, gid, err := lesser()
+	if err != nil {
+		return err
+	}
+	return os.Chown(dir, uid, gid)
+}
+
+// demote lets cmd run as that user, and lets it end with the test process, however that ends.
+func demote(cmd *exec.Cmd) {
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGQUIT}
+	if os.Getuid() != 0 {
+		return
+	}
+	if uid, gid, err := lesser(); err == nil {
+		cmd.SysProcAttr.Credential = &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
+	}
+}
+
+// signalAll sends a signal to the server and to every process that it started.
+func (s *Server) signalAll(t testing.TB, sig syscall.Signal) {
+	t.Helper()
+	pids := []int{s.process.Pid}
+	children, err := filepath.Glob("/proc/" + strconv.Itoa(s.process.Pid) + "/task/*/children")
+	if err != nil || len(children) == 0 {
+		t.Fatalf("the server's processes are not to be found: %v", err)
+	}
+	for _, file := range children {
+		list, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, field := range strings.Fields(string(list)) {
+			pid, err := strconv.Atoi(field)
+			if err != nil {
+				t.Fatal(err)
+			}
+			pids = append(pids, pid)
+		}
+	}
+	for _, pid := range pids {
+		if err := syscall.Kill(pid, sig); err != nil && !errors.Is(err, syscall.ESRCH) {
+			t.Fatalf("signal to process %d: %v", pid, err)
+		}
+	}
+}

@@ -1,0 +1,124 @@
+package postgres
+
+import (
+	"context"
+	"time"
+
+	"github.com/latchkey-dev/latchkey"
+)
+
+// What Attempt.Judge asks for, of an address of either channel.
+const (
+	attemptLoad = `SELECT ` + challengeColumns + `, ` + guessColumns + `, ` + userColumns + ` FROM (SELECT 1) AS one
+		LEFT JOIN challenges c ON c.id = $1 LEFT JOIN ` + guessTables + `
+		LEFT JOIN users u ON u.project = $2 AND `
+	attemptLoadByEmail = attemptLoad + `u.email = $4`
+	attemptLoadByPhone = attemptLoad + `u.phone = $4`
+)
+
+// attemptLoaded is what was loaded for an Attempt.
+type attemptLoaded struct {
+	challenge latchkey.Challenge
+	guesses   latchkey.Guesses
+	user      latchkey.User
+	session   latchkey.Session // the browser's earlier one
+	grants    []latchkey.Grant // that came of it
+}
+
+// CompleteChallenge implements latchkey.LoginStore.
+func (s *Store) CompleteChallenge(ctx context.Context, a latchkey.Attempt, now time.Time) (latchkey.Outcome, error) {
+	out := new(latchkey.Outcome)
+	err := s.settle(ctx, func(ctx context.Context) (*change, error) {
+		old, err := s.loadAttempt(ctx, a)
+		if err != nil {
+			return nil, err
+		}
+		*out = a.Judge(old.challenge, old.guesses, old.user, now)
+		return completion(a, old, out, now), nil
+	})
+	if err != nil {
+		return latchkey.Outcome{}, err
+	}
+	return *out, nil
+}
+
+func (s *Store) loadAttempt(ctx context.Context, a latchkey.Attempt) (*attemptLoaded, error) {
+	q := query(attemptLoadByEmail)
+	if a.To.Channel() == latchkey.Phone {
+		q = query(attemptLoadByPhone)
+	}
+	q.putHandle(a.ID.Handle)
+	q.putGuesser(a.Project, a.To, a.From.Network())
+	stmts := []*stmt{q}
+	if !a.OldSession.IsZero() {
+		stmts = append(stmts, sessionAndGrants(a.OldSession)...)
+	}
+	return findAll(ctx, s, func(got *attemptLoaded, i int, r *row) {
+		switch i {
+		case 0:
+			r.getChallengeRow(&got.challenge)
+			got.guesses = r.getGuesses()
+			r.getUserRow(&got.user)
+		case 1:
+			r.getSessionRow(&got.session)
+		case 2:
+			got.grants = append(got.grants, r.getGrantRow())
+		}
+	}, stmts...)
+}
+
+// completion is the change that stores out. The guards lock in one order: challenge, guesses, session, user.
+func completion(a latchkey.Attempt, old *attemptLoaded, out *latchkey.Outcome, now time.Time) *change {
+	c := newChange(orderOfAddress(a.Project, a.To))
+	judged := out.Challenge.State != old.challenge.State || out.Challenge.Tries != old.challenge.Tries
+	if judged {
+		c.guard(lockChallenge)
+		c.putAsLoaded(old.challenge)
+	}
+	switch forget := out.Guesses == (latchkey.Guesses{}); {
+	case out.Guesses == old.guesses:
+	case !forget:
+		c.guessed(a.Project, a.To, a.From.Network(), old.guesses, out.Guesses)
+	default:
+		c.holdGuesses(a.Project, a.To, old.guesses)
+	}
+	ended := endingOf(old, out, now)
+	if ended.Done {
+		c.guard(lockSession)
+		c.putHandle(out.End.Handle)
+	}
+	if out.Verdict == nil {
+		c.login(old.user, out.User)
+	}
+	if judged {
+		c.step(judgeChallenge)
+		c.putText(string(out.Challenge.State))
+		c.putInt(int64(out.Challenge.Tries))
+		c.putHandle(out.Challenge.ID.Handle)
+	}
+	if old.guesses.Total > 0 && out.Guesses.Total == 0 {
+		c.forgetGuesses(a.Project, a.To)
+	}
+	if !out.Code.ID.IsZero() {
+		c.step(insertCode)
+		c.putCode(out.Code)
+	}
+	if !out.Session.ID.IsZero() {
+		c.step(insertSession)
+		c.putSession(out.Session)
+	}
+	if !ended.Done {
+		return c.event(out.Event)
+	}
+	c.endSession(out.End, ended)
+	return c.twoEvents(ended.Event, out.Event)
+}
+
+// endingOf is what becomes of the session that the browser had before this login.
+func endingOf(old *attemptLoaded, out *latchkey.Outcome, now time.Time) latchkey.Ended {
+	if out.Session.ID.IsZero() || out.End.IsZero() {
+		return latchkey.Ended{}
+	}
+	end := latchkey.Ending{ID: out.End, Project: out.Session.Project, Why: "signed in anew", From: out.Session.From}
+	return end.Judge(old.session, old.grants, now)
+}

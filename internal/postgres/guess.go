@@ -1,0 +1,75 @@
+package postgres
+
+import "github.com/latchkey-dev/latchkey"
+
+const (
+	guessColumns = `g.total, n.tries, n.next_try`
+	// guessTables finds both rows of an address and a network, parameters $2 to $5.
+	guessTables = `guesses g ON g.project = $2 AND g.channel = $3 AND g.address = $4
+		LEFT JOIN guess_networks n ON n.project = $2 AND n.channel = $3 AND n.address = $4 AND n.network = $5`
+
+	// Nobody guessed at the address.
+	noGuesses = `SELECT 1 WHERE NOT EXISTS (SELECT FROM guesses WHERE project = ? AND channel = ? AND address = ?) AND @`
+	// The guesses are as they were loaded: whoever changes one of the two rows changes total.
+	guessesAsLoaded = ` WHERE project = ? AND channel = ? AND address = ? AND total = ? AND @`
+
+	lockGuesses  = `SELECT 1 FROM guesses` + guessesAsLoaded + ` FOR UPDATE`
+	countGuess   = `UPDATE guesses SET total = ?` + guessesAsLoaded + ` RETURNING 1`
+	firstGuess   = `INSERT INTO guesses (project, channel, address, total) SELECT ?, ?, ?, ? WHERE @ ON CONFLICT DO NOTHING RETURNING 1`
+	countNetwork = `INSERT INTO guess_networks (project, channel, address, network, tries, next_try) SELECT ?, ?, ?, ?, ?, ? WHERE @
+		ON CONFLICT (project, channel, address, network) DO UPDATE SET tries = excluded.tries, next_try = excluded.next_try`
+	deleteGuesses       = `DELETE FROM guesses WHERE project = ? AND channel = ? AND address = ? AND @`
+	deleteGuessNetworks = `DELETE FROM guess_networks WHERE project = ? AND channel = ? AND address = ? AND @`
+)
+
+// guessed adds the guard and the step that count one more guess: next where old was loaded.
+func (c *change) guessed(p latchkey.ProjectID, to latchkey.Address, n latchkey.Network, old, next latchkey.Guesses) {
+	if old.Total == 0 {
+		c.guard(firstGuess)
+		c.putProjectAddress(p, to)
+		c.putInt(int64(next.Total))
+	} else {
+		c.guard(countGuess)
+		c.putInt(int64(next.Total))
+		c.putProjectAddress(p, to)
+		c.putInt(int64(old.Total))
+	}
+	c.step(countNetwork)
+	c.putProjectAddress(p, to)
+	c.putText(string(n))
+	c.putInt(int64(next.FromNetwork))
+	c.putTime(next.NextTry)
+}
+
+// holdGuesses adds the guard that old is as it was loaded. Where there were none nothing can be held: guesses that come now
+// come after this verb.
+func (c *change) holdGuesses(p latchkey.ProjectID, to latchkey.Address, old latchkey.Guesses) {
+	if old.Total > 0 {
+		c.guard(lockGuesses)
+		c.putProjectAddress(p, to)
+		c.putInt(int64(old.Total))
+	}
+}
+
+// forgetGuesses adds the steps that forget the guesses at an address from every network.
+func (c *change) forgetGuesses(p latchkey.ProjectID, to latchkey.Address) {
+	c.step(deleteGuesses)
+	c.putProjectAddress(p, to)
+	c.step(deleteGuessNetworks)
+	c.putProjectAddress(p, to)
+}
+
+func (q *stmt) putProjectAddress(p latchkey.ProjectID, to latchkey.Address) {
+	q.putUUID(p.UUID)
+	q.putAddress(to)
+}
+
+func (q *stmt) putGuesser(p latchkey.ProjectID, to latchkey.Address, n latchkey.Network) {
+	q.putProjectAddress(p, to)
+	q.putText(string(n))
+}
+
+// getGuesses reads guessColumns; all NULL is zero.
+func (r *row) getGuesses() latchkey.Guesses {
+	return latchkey.Guesses{Total: int(r.getInt()), FromNetwork: int(r.getInt()), NextTry: r.getTime()}
+}

@@ -1,0 +1,109 @@
+package postgres
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"time"
+
+	"github.com/latchkey-dev/latchkey"
+)
+
+const (
+	insertMessage = `INSERT INTO outbox (challenge, resend, project, channel, address, locale, digits, link, link_first, attempts,
+		next_try, dies) SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? WHERE @`
+	// Several nodes may claim at once: what one is about to take the others pass over, and take what comes after it.
+	claimMessages = `WITH due AS (
+			SELECT challenge, resend, next_try AS was FROM outbox WHERE next_try <= $1 AND dies > $1
+			ORDER BY next_try, challenge, resend LIMIT $2 FOR UPDATE SKIP LOCKED)
+		UPDATE outbox o SET next_try = $3 FROM due WHERE o.challenge = due.challenge AND o.resend = due.resend
+		RETURNING due.was, o.challenge, o.resend, o.project, o.channel, o.address, o.locale, o.digits, o.link, o.link_first,
+			o.attempts, o.dies`
+	retryMessage  = `UPDATE outbox SET attempts = ?, next_try = ? WHERE challenge = ? AND resend = ? AND @ RETURNING 1`
+	deleteMessage = `DELETE FROM outbox WHERE challenge = ? AND resend = ? AND @ RETURNING 1`
+)
+
+// ClaimMessages implements latchkey.OutboxStore.
+func (s *Store) ClaimMessages(ctx context.Context, limit int, until, now time.Time) ([]latchkey.Message, error) {
+	q := query(claimMessages)
+	q.putTime(now)
+	q.putInt(int64(max(limit, 0)))
+	q.putTime(until)
+	type claimed struct {
+		was time.Time
+		m   latchkey.Message
+	}
+	taken := new([]claimed)
+	_, err := s.alone(ctx, patience, &job{begin: func() { *taken = nil }, row: func(_ int, r *row) {
+		*taken = append(*taken, claimed{was: r.getTime(), m: r.getMessageRow(until)})
+	}}, q)
+	if err != nil {
+		return nil, err
+	}
+	slices.SortFunc(*taken, func(a, b claimed) int {
+		return cmp.Or(a.was.Compare(b.was), slices.Compare(a.m.Challenge.Handle[:], b.m.Challenge.Handle[:]), cmp.Compare(a.m.Resend, b.m.Resend))
+	})
+	var ms []latchkey.Message
+	for _, c := range *taken {
+		ms = append(ms, c.m)
+	}
+	return ms, nil
+}
+
+// SettleMessages implements latchkey.OutboxStore. A delivery whose message is gone stores nothing, or a second worker that took
+// it late would report it twice.
+func (s *Store) SettleMessages(ctx context.Context, ds []latchkey.Delivery) error {
+	if len(ds) == 0 {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	stmts := make([]*stmt, 0, len(ds))
+	for i := range ds {
+		d := &ds[i]
+		c := newChange(0)
+		if d.Again {
+			c.guard(retryMessage)
+			c.putInt(int64(d.Message.Attempts))
+			c.putTime(d.Message.NextTry)
+		} else {
+			c.guard(deleteMessage)
+		}
+		c.putHandle(d.Message.Challenge.Handle)
+		c.putInt(int64(d.Message.Resend))
+		if d.Event.Kind != "" {
+			c.event(d.Event)
+		}
+		stmts = append(stmts, c.end())
+	}
+	return s.writes.carry(&job{ctx: ctx, order: byMessage << 60, stmts: stmts})
+}
+
+func (q *stmt) putMessage(m latchkey.Message) {
+	q.putHandle(m.Challenge.Handle)
+	q.putInt(int64(m.Resend))
+	q.putUUID(m.Project.UUID)
+	q.putAddress(m.To)
+	q.putForeign(m.Locale)
+	q.putInt(int64(m.Digits))
+	q.putBool(m.Link)
+	q.putBool(m.LinkFirst)
+	q.putInt(int64(m.Attempts))
+	q.putTime(m.NextTry)
+	q.putTime(m.Dies)
+}
+
+// getMessageRow reads what claimMessages gives of a message whose NextTry is now until.
+func (r *row) getMessageRow(until time.Time) (m latchkey.Message) {
+	m.Challenge.Handle = r.getHandle()
+	m.Resend = int(r.getInt())
+	m.Project = r.getProject()
+	m.To = r.getAddress()
+	m.Locale = r.getText()
+	m.Digits = int(r.getInt())
+	m.Link, m.LinkFirst = r.getBool(), r.getBool()
+	m.Attempts = int(r.getInt())
+	m.Dies = r.getTime()
+	m.NextTry = until
+	return m
+}

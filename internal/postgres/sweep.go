@@ -1,0 +1,69 @@
+package postgres
+
+import (
+	"context"
+	"time"
+
+	"github.com/latchkey-dev/latchkey"
+)
+
+// Several nodes may sweep at once: each passes over what another one is about to remove, and what a verb holds.
+const (
+	sweepChallenges = `DELETE FROM challenges WHERE id IN (SELECT id FROM challenges WHERE expires <= $1
+		ORDER BY expires LIMIT $2 FOR UPDATE SKIP LOCKED)`
+	sweepCodes = `DELETE FROM codes WHERE id IN (SELECT id FROM codes WHERE expires <= $1
+		ORDER BY expires LIMIT $2 FOR UPDATE SKIP LOCKED)`
+	sweepGrants = `DELETE FROM grants WHERE id IN (SELECT id FROM grants WHERE expires <= $1
+		ORDER BY expires LIMIT $2 FOR UPDATE SKIP LOCKED)`
+	sweepSessions = `DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE expires <= $1
+		ORDER BY expires LIMIT $2 FOR UPDATE SKIP LOCKED)`
+	sweepDevices = `DELETE FROM device_logins WHERE id IN (SELECT id FROM device_logins WHERE expires <= $1
+		ORDER BY expires LIMIT $2 FOR UPDATE SKIP LOCKED)`
+	sweepOnce = `DELETE FROM once WHERE hash IN (SELECT hash FROM once WHERE expires <= $1
+		ORDER BY expires LIMIT $2 FOR UPDATE SKIP LOCKED)`
+	// A message is taken up until it dies, and moved on by a lease then: what is dead is found by its next try.
+	sweepMessages = `DELETE FROM outbox WHERE (challenge, resend) IN (SELECT challenge, resend FROM outbox
+		WHERE next_try <= $3 AND dies <= $1 ORDER BY next_try LIMIT $2 FOR UPDATE SKIP LOCKED)`
+	// Events are indexed by project and time: the projects that have any are found by skipping along that index.
+	sweepEvents = `WITH RECURSIVE found AS (
+			(SELECT project FROM events ORDER BY project LIMIT 1)
+			UNION ALL
+			SELECT (SELECT e.project FROM events e WHERE e.project > found.project ORDER BY e.project LIMIT 1)
+			FROM found WHERE found.project IS NOT NULL)
+		DELETE FROM events WHERE id IN (
+			SELECT old.id FROM found CROSS JOIN LATERAL (
+				SELECT e.id FROM events e WHERE e.project = found.project AND e.at < $1 ORDER BY e.at LIMIT $2
+				FOR UPDATE SKIP LOCKED) AS old
+			LIMIT $2)`
+)
+
+// Sweep implements latchkey.Store. Each kind is a transaction of its own: what is removed is nobody's any more.
+func (s *Store) Sweep(ctx context.Context, keepEvents time.Duration, limit int, now time.Time) (int, error) {
+	swept := 0
+	for _, kind := range [...]struct {
+		text string
+		dead time.Time // what expired then or earlier goes
+	}{
+		{sweepChallenges, now.Add(-latchkey.ChallengeMemory)},
+		{sweepCodes, now.Add(-latchkey.CodeMemory)},
+		{sweepGrants, now},
+		{sweepSessions, now},
+		{sweepDevices, now},
+		{sweepOnce, now},
+		{sweepMessages, now},
+		{sweepEvents, now.Add(-keepEvents)},
+	} {
+		q := query(kind.text)
+		q.putTime(kind.dead)
+		q.putInt(int64(max(limit, 0)))
+		if kind.text == sweepMessages {
+			q.putTime(now.Add(latchkey.MessageLease))
+		}
+		gone, err := s.alone(ctx, patience, nil, q)
+		if err != nil {
+			return swept, err
+		}
+		swept += int(gone)
+	}
+	return swept, nil
+}

@@ -107,7 +107,6 @@ func (s *Server) Database(t testing.TB, name string, prepare func(url string) er
 	}
 	fresh := "test_" + strconv.FormatInt(shared.n.Add(1), 10)
 	s.SQL(t, "postgres", "CREATE DATABASE "+fresh+" TEMPLATE "+name)
-	t.Cleanup(func() { s.SQL(t, "postgres", "DROP DATABASE "+fresh+" WITH (FORCE)") })
 	return s.URL(fresh)
 }
 

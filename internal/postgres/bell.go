@@ -145,7 +145,7 @@ func (b *Bell) notify(ids []latchkey.ChallengeID) error {
 	defer cancel()
 	q := query(ring)
 	q.putText(text.String())
-	return attempt(ctx, b.pool, []*job{{ctx: ctx, stmts: []*stmt{q}}})
+	return send(ctx, b.pool, []*job{{ctx: ctx, stmts: []*stmt{q}}})
 }
 
 // listen is the goroutine that hears the other nodes.

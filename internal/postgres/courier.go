@@ -182,7 +182,7 @@ const maxTries = 4
 // before anything was sent, or before anything could be changed: after a restart of the server there are several such.
 func (c *courier) perform(ctx context.Context, jobs []*job) (err error) {
 	for range maxTries {
-		err = attempt(ctx, c.pool, jobs)
+		err = send(ctx, c.pool, jobs)
 		again := conflicting(err) && len(jobs) == 1 || sqlState(err) == "" && (c.reads || pgconn.SafeToRetry(err))
 		if err == nil || !again || ctx.Err() != nil || errors.Is(err, errShape) {
 			break
@@ -191,8 +191,8 @@ func (c *courier) perform(ctx context.Context, jobs []*job) (err error) {
 	return err
 }
 
-// attempt carries out jobs as one transaction on a connection of pool.
-func attempt(ctx context.Context, pool *pgxpool.Pool, jobs []*job) error {
+// send carries out jobs as one transaction on a connection of pool.
+func send(ctx context.Context, pool *pgxpool.Pool, jobs []*job) error {
 	held, err := pool.Acquire(ctx)
 	if err != nil {
 		return err

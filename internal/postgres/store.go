@@ -41,6 +41,7 @@ type Store struct {
 	reads   *courier
 	singles chan struct{} // holds one token for each verb that goes by itself
 	lanes   [lanes]chan struct{}
+	herds   [lanes]herd
 	bell    *Bell
 	close   sync.Once
 }
@@ -82,6 +83,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	}
 	for i := range s.lanes {
 		s.lanes[i] = make(chan struct{}, 1)
+		s.herds[i].lane = make(chan struct{}, 1)
 	}
 	s.bell = newBell(listen.ConnConfig, pool, o.Lost)
 	s.run()

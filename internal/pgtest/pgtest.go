@@ -17,7 +17,6 @@ import (
 	"slices"
 	"strconv"
 	"sync"
-	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -41,7 +40,9 @@ type Server struct {
 	log     *bytes.Buffer // good once exited is closed
 
 	mu        sync.Mutex
-	templates map[string]error // by name: how making it ended
+	templates map[string]error    // guarded by mu; by name: how making it ended
+	idle      map[string][]string // guarded by mu; databases that no test uses, by template
+	made      int                 // guarded by mu
 }
 
 // shared is the server of the process. It is made once, and written by nobody else.
@@ -49,7 +50,6 @@ var shared = struct {
 	once   sync.Once
 	server *Server
 	err    error
-	n      atomic.Int64
 }{}
 
 // Main runs the tests of a package and stops the shared server. It is for TestMain:
@@ -98,30 +98,57 @@ func (s *Server) URL(database string) string {
 	return fmt.Sprintf("postgres://postgres@127.0.0.1:%d/%s?sslmode=disable", s.Port, database)
 }
 
-// Database makes a fresh database for a test and gives its URL. It is a copy of what prepare made of an empty one, which is
-// done once for each name.
-func (s *Server) Database(t testing.TB, name string, prepare func(url string) error) string {
-	t.Helper()
-	if err := s.template(t, name, prepare); err != nil {
-		t.Fatalf("preparing the database %s: %v", name, err)
-	}
-	fresh := "test_" + strconv.FormatInt(shared.n.Add(1), 10)
-	s.SQL(t, "postgres", "CREATE DATABASE "+fresh+" TEMPLATE "+name)
-	return s.URL(fresh)
+// A Template is what the databases of a kind of test begin as.
+type Template struct {
+	Name    string
+	Prepare func(url string) error // makes it of an empty database; called once for each name
+	Reset   string                 // SQL that makes it of one that a test has used
 }
 
-func (s *Server) template(t testing.TB, name string, prepare func(url string) error) error {
+// Database gives the URL of a database that is as its template and nobody else's until the test ends. Databases are used
+// again: to make one costs a second where the disk is slow.
+func (s *Server) Database(t testing.TB, like Template) string {
+	t.Helper()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err, made := s.templates[name]; made {
+	if err := s.template(t, like); err != nil {
+		t.Fatalf("preparing the database %s: %v", like.Name, err)
+	}
+	name := ""
+	if idle := s.idle[like.Name]; len(idle) > 0 {
+		name, s.idle[like.Name] = idle[len(idle)-1], idle[:len(idle)-1]
+	} else {
+		s.made++
+		name = like.Name + "_" + strconv.Itoa(s.made)
+		s.SQL(t, "postgres", "CREATE DATABASE "+name+" TEMPLATE "+like.Name)
+	}
+	t.Cleanup(func() { s.release(t, like, name) })
+	return s.URL(name)
+}
+
+func (s *Server) release(t testing.TB, like Template, name string) {
+	if t.Failed() {
+		return // it may still be in use
+	}
+	s.SQL(t, name, like.Reset)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.idle == nil {
+		s.idle = map[string][]string{}
+	}
+	s.idle[like.Name] = append(s.idle[like.Name], name)
+}
+
+func (s *Server) template(t testing.TB, like Template) error {
+	if err, made := s.templates[like.Name]; made {
 		return err
 	}
-	s.SQL(t, "postgres", "CREATE DATABASE "+name)
+	s.SQL(t, "postgres", "CREATE DATABASE "+like.Name)
 	if s.templates == nil {
 		s.templates = map[string]error{}
 	}
-	s.templates[name] = prepare(s.URL(name))
-	return s.templates[name]
+	s.templates[like.Name] = like.Prepare(s.URL(like.Name))
+	return s.templates[like.Name]
 }
 
 // SQL runs statements as the superuser and gives what they print, unaligned.

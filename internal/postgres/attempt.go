@@ -75,13 +75,16 @@ func readAttempt(got *attemptLoaded, i int, r *row) {
 	}
 }
 
-// completion is the change that stores out. The guards lock in one order: challenge, guesses, session, user.
+// completion is the change that stores out. The guards lock in one order, challenge, guesses, session, user, and so does a batch:
+// wrong answers at an address come before logins with it.
 func completion(a latchkey.Attempt, old *attemptLoaded, out *latchkey.Outcome, now time.Time) *change {
-	c := newChange(orderOfAddress(a.Project, a.To))
+	c := newChange(orderOfAddress(a.Project, a.To) &^ 1)
+	if out.Verdict == nil {
+		c.order++
+	}
 	judged := out.Challenge.State != old.challenge.State || out.Challenge.Tries != old.challenge.Tries
 	if judged {
-		c.guard(lockChallenge)
-		c.putAsLoaded(old.challenge)
+		c.holdChallenge(&old.challenge)
 	}
 	switch forget := out.Guesses == (latchkey.Guesses{}); {
 	case out.Guesses == old.guesses:
@@ -92,6 +95,7 @@ func completion(a latchkey.Attempt, old *attemptLoaded, out *latchkey.Outcome, n
 	}
 	ended := endingOf(old, out, now)
 	if ended.Done {
+		c.alone = true
 		c.guard(lockSession)
 		c.putHandle(out.End.Handle)
 	}
@@ -99,10 +103,7 @@ func completion(a latchkey.Attempt, old *attemptLoaded, out *latchkey.Outcome, n
 		c.login(old.user, out.User)
 	}
 	if judged {
-		c.step(judgeChallenge)
-		c.putText(string(out.Challenge.State))
-		c.putInt(int64(out.Challenge.Tries))
-		c.putHandle(out.Challenge.ID.Handle)
+		c.judge(&out.Challenge)
 	}
 	if old.guesses.Total > 0 && out.Guesses.Total == 0 {
 		c.forgetGuesses(a.Project, a.To)

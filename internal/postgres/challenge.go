@@ -23,14 +23,12 @@ const (
 		tries, max_tries, resends, started, expires)
 		SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? WHERE @`
 
-	// A challenge never changes but in one of these three, so that it is as it was loaded where they are.
-	challengeAsLoaded = ` WHERE id = ? AND state = ? AND tries = ? AND resends = ? AND @`
-
-	lockChallenge   = `SELECT 1 FROM challenges` + challengeAsLoaded + ` FOR UPDATE`
-	resendChallenge = `UPDATE challenges SET link = ?, link_url = ?, link_hash = ?, resends = ?, expires = ?` +
-		challengeAsLoaded + ` RETURNING 1`
-	pressChallenge = `UPDATE challenges SET state = ?` + challengeAsLoaded + ` RETURNING 1`
-	judgeChallenge = `UPDATE challenges SET state = ?, tries = ? WHERE id = ? AND @`
+	// A challenge never changes but in one of the three, so that it is as it was loaded where they are. It is never waited for:
+	// whoever holds it is about to change it, and a batch that waits for one challenge while it holds others could wait for ever.
+	lockChallenge = `SELECT 1 FROM challenges WHERE id = ? AND state = ? AND tries = ? AND resends = ? AND @
+		FOR UPDATE SKIP LOCKED`
+	resendChallenge = `UPDATE challenges SET link = ?, link_url = ?, link_hash = ?, resends = ?, expires = ? WHERE id = ? AND @`
+	judgeChallenge  = `UPDATE challenges SET state = ?, tries = ? WHERE id = ? AND @`
 )
 
 // StartChallenge implements latchkey.LoginStore. Nearly every start is a new challenge for an address that nobody guessed at:
@@ -53,8 +51,9 @@ func (s *Store) StartChallenge(ctx context.Context, start latchkey.Start, now ti
 		}
 		*out = start.Judge(old.challenge, old.guesses, now)
 		if out.Resent {
-			c.guard(resendChallenge)
-			c.putResend(old.challenge, out.Challenge)
+			c.holdChallenge(&old.challenge)
+			c.step(resendChallenge)
+			c.putResend(&out.Challenge)
 		} else {
 			// What was loaded may have changed since. It is as if this start came before that: nobody can have seen its challenge.
 			c.step(insertChallenge)
@@ -140,31 +139,40 @@ func (s *Store) press(
 		if *next, err = rule(*old, e.At); err != nil || *next == *old {
 			return nil, err
 		}
-		c := newChange(orderOfAddress(old.Project, old.To)).guard(pressChallenge)
-		c.putText(string(next.State))
-		c.putAsLoaded(*old)
+		c := newChange(orderOfAddress(old.Project, old.To))
+		c.holdChallenge(old)
+		c.judge(next)
 		e.Project, e.Client, e.Challenge, e.Address = next.Project, next.Ask.Client, next.ID, next.To.String()
 		return c.event(e), nil
 	})
 	return *next, err
 }
 
-// putAsLoaded puts the parameters of challengeAsLoaded.
-func (q *stmt) putAsLoaded(c latchkey.Challenge) {
-	q.putHandle(c.ID.Handle)
-	q.putText(string(c.State))
-	q.putInt(int64(c.Tries))
-	q.putInt(int64(c.Resends))
+// holdChallenge adds the guard that a challenge is as it was loaded.
+func (c *change) holdChallenge(old *latchkey.Challenge) {
+	c.guard(lockChallenge)
+	c.putHandle(old.ID.Handle)
+	c.putText(string(old.State))
+	c.putInt(int64(old.Tries))
+	c.putInt(int64(old.Resends))
+}
+
+// judge adds the step that stores what Answer, Approve and Deny change.
+func (c *change) judge(next *latchkey.Challenge) {
+	c.step(judgeChallenge)
+	c.putText(string(next.State))
+	c.putInt(int64(next.Tries))
+	c.putHandle(next.ID.Handle)
 }
 
 // putResend puts what Start.Judge changes of a challenge that exists.
-func (q *stmt) putResend(old, next latchkey.Challenge) {
+func (q *stmt) putResend(next *latchkey.Challenge) {
 	q.putBool(next.Link)
 	q.putForeign(next.LinkURL)
 	q.putHash(next.LinkHash)
 	q.putInt(int64(next.Resends))
 	q.putTime(next.Expires)
-	q.putAsLoaded(old)
+	q.putHandle(next.ID.Handle)
 }
 
 func (q *stmt) putChallenge(c *latchkey.Challenge) {

@@ -24,12 +24,20 @@ type change struct {
 	parts  int
 	guards []int  // which parts are guards
 	order  uint64 // of the rows that it locks (job.order)
+	alone  bool   // it locks rows of several classes, and so must not go in a batch
 }
 
 func newChange(order uint64) *change {
 	c := &change{order: order}
 	c.room(96, 2048)
 	c.sql.Grow(4096)
+	return c
+}
+
+// aloneChange is a change that must not go in a batch.
+func aloneChange() *change {
+	c := newChange(0)
+	c.alone = true
 	return c
 }
 

@@ -56,7 +56,7 @@ func (s *Store) CreateClient(ctx context.Context, cl latchkey.Client, e latchkey
 	out := cl
 	out.ID = latchkey.ClientID(*id)
 	e.Client = out.ID
-	c := newChange(0).guard(knownProject)
+	c := aloneChange().guard(knownProject)
 	c.putUUID(cl.Project.UUID)
 	c.guard(insertClient)
 	c.putInt(*id)
@@ -80,7 +80,7 @@ func (s *Store) UpdateClient(ctx context.Context, cl latchkey.Client, e latchkey
 	if err != nil {
 		return err
 	}
-	c := newChange(0).guard(updateClient)
+	c := aloneChange().guard(updateClient)
 	c.putClient(cl, texts)
 	c.putInt(int64(cl.ID))
 	held, err := s.administer(ctx, patience, c.event(e).end())
@@ -92,7 +92,7 @@ func (s *Store) UpdateClient(ctx context.Context, cl latchkey.Client, e latchkey
 
 // DeleteClient implements latchkey.SettingsStore. Like DeleteProject it reads through whole tables.
 func (s *Store) DeleteClient(ctx context.Context, id latchkey.ClientID, e latchkey.Event) error {
-	c := newChange(0).guard(deleteClient)
+	c := aloneChange().guard(deleteClient)
 	c.putInt(int64(id))
 	stmts := []*stmt{c.event(e).end(), query(unlimited)}
 	for _, text := range deletesOfClient() {

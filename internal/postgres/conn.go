@@ -34,7 +34,7 @@ func memoOf(c *pgconn.PgConn) *memo {
 // that cannot be heard any more. Generic plans: every statement finds its rows by an index whatever the parameters, and a
 // custom plan each time would cost more than the statement. A commit is on the disk before it is answered.
 const session = `SELECT
-	set_config('statement_timeout', '2500', false), set_config('lock_timeout', '2000', false),
+	set_config('statement_timeout', '2500', false), set_config('lock_timeout', '500', false),
 	set_config('idle_in_transaction_session_timeout', '5000', false),
 	set_config('plan_cache_mode', 'force_generic_plan', false), set_config('jit', 'off', false),
 	CASE current_setting('synchronous_commit') WHEN 'off' THEN set_config('synchronous_commit', 'on', false) END`

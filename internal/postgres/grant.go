@@ -56,6 +56,7 @@ func (s *Store) RedeemCode(ctx context.Context, r latchkey.Redemption, now time.
 			c.putGrant(out.Grant)
 		}
 		if !out.Revoke.IsZero() {
+			c.order = orderOfHandle(byGrant, out.Revoke.Handle)
 			c.revoke(out.Revoke, now)
 		}
 		return c.event(out.Event), nil

@@ -37,7 +37,7 @@ type herded struct {
 }
 
 func (s *Store) completeInHerd(ctx context.Context, a latchkey.Attempt, now time.Time) (latchkey.Outcome, error) {
-	h := &s.herds[orderOfAddress(a.Project, a.To)%lanes]
+	h := &s.herds[orderOfAddress(a.Project, a.To)>>1%lanes]
 	x := &herded{Attempt: a, now: now, ctx: ctx, done: make(chan struct{})}
 	h.add(x)
 	end, _ := ctx.Deadline()
@@ -109,7 +109,7 @@ func (s *Store) storeHerd(ctx context.Context, h *herd, xs []*herded, olds []*at
 		stmts[i], guards[i] = c.end(), len(c.guards)
 	}
 	err := s.writes.carry(&job{
-		ctx: ctx, order: orderOfAddress(xs[0].Project, xs[0].To), stmts: stmts,
+		ctx: ctx, order: xs[0].order(), stmts: stmts,
 		row: func(i int, r *row) { held[i] = int(r.getInt()) },
 	})
 	if err != nil {
@@ -139,10 +139,17 @@ func (h *herd) take() []*herded {
 	n := min(len(h.waiting), maxHerd)
 	xs := slices.Clone(h.waiting[:n])
 	h.waiting = slices.Delete(h.waiting, 0, n)
-	slices.SortStableFunc(xs, func(a, b *herded) int {
-		return cmp.Compare(orderOfAddress(a.Project, a.To), orderOfAddress(b.Project, b.To))
-	})
+	slices.SortStableFunc(xs, func(a, b *herded) int { return cmp.Compare(a.order(), b.order()) })
 	return xs
+}
+
+// order is that of completion, before it is judged: what is not even the right code is no login.
+func (x *herded) order() uint64 {
+	order := orderOfAddress(x.Project, x.To) &^ 1
+	if x.Given.Equal(x.Right) {
+		order++
+	}
+	return order
 }
 
 // foresight is how things will stand once those in front have been stored.

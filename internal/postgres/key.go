@@ -29,7 +29,7 @@ func (s *Store) Keys(ctx context.Context, p latchkey.ProjectID) (latchkey.Keys, 
 
 // AddKey implements latchkey.SettingsStore.
 func (s *Store) AddKey(ctx context.Context, k latchkey.Key, replace bool, e latchkey.Event) error {
-	c := newChange(0).guard(knownProject)
+	c := aloneChange().guard(knownProject)
 	c.putUUID(k.Project.UUID)
 	c.guard(insertKey)
 	c.putKey(k)
@@ -115,7 +115,7 @@ func moveKeys(old, next latchkey.Keys, now time.Time) keyMove {
 	for _, k := range next {
 		left[k.ID] = k
 	}
-	m := keyMove{change: newChange(0)}
+	m := keyMove{change: aloneChange()}
 	var moved latchkey.Keys
 	for _, was := range old {
 		if is, kept := left[was.ID]; kept && is.State == was.State {

@@ -57,7 +57,7 @@ func (s *Store) CreateProject(ctx context.Context, p latchkey.Project, ks latchk
 	if err != nil {
 		return err
 	}
-	c := newChange(0)
+	c := aloneChange()
 	for _, k := range ks {
 		c.guard(freeKeyID)
 		c.putText(string(k.ID))
@@ -85,7 +85,7 @@ func (s *Store) UpdateProject(ctx context.Context, p latchkey.Project, e latchke
 	if err != nil {
 		return err
 	}
-	c := newChange(0).guard(updateProject)
+	c := aloneChange().guard(updateProject)
 	c.putSettings(p)
 	put(&c.stmt, oidBytea, texts.lists)
 	put(&c.stmt, oidBytea, texts.look)
@@ -100,7 +100,7 @@ func (s *Store) UpdateProject(ctx context.Context, p latchkey.Project, e latchke
 // DeleteProject implements latchkey.SettingsStore. It is one transaction, so that nobody ever sees half a project, and it reads
 // through whole tables, for which no other verb has a use that would pay for an index by project. Logins go on meanwhile.
 func (s *Store) DeleteProject(ctx context.Context, id latchkey.ProjectID, e latchkey.Event) error {
-	c := newChange(0).guard(deleteProject)
+	c := aloneChange().guard(deleteProject)
 	c.putUUID(id.UUID)
 	stmts := []*stmt{c.event(e).end(), query(unlimited)}
 	for _, text := range deletesOfProject() {

@@ -94,7 +94,7 @@ func (s *Store) EndSession(ctx context.Context, x latchkey.Ending, now time.Time
 		if *out = x.Judge(old.session, old.grants, now); !out.Done {
 			return nil, nil
 		}
-		c := newChange(orderOfHandle(bySession, x.ID.Handle)).guard(endSession)
+		c := aloneChange().guard(endSession)
 		c.putHandle(x.ID.Handle)
 		c.revokeAll(out.Grants)
 		return c.event(out.Event), nil

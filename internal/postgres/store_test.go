@@ -19,9 +19,17 @@ func TestStore(t *testing.T) {
 // newDatabase gives the URL of a fresh database with every migration.
 func newDatabase(t testing.TB) string {
 	t.Helper()
-	return pgtest.Shared(t).Database(t, "latchkey", func(url string) error {
-		_, err := Migrate(t.Context(), url)
-		return err
+	return pgtest.Shared(t).Database(t, pgtest.Template{
+		Name: "latchkey",
+		Prepare: func(url string) error {
+			_, err := Migrate(t.Context(), url)
+			return err
+		},
+		Reset: `DO $$ DECLARE all_tables text; BEGIN
+			SELECT string_agg(tablename, ', ') INTO all_tables FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'latchkey';
+			EXECUTE 'TRUNCATE ' || all_tables || ' RESTART IDENTITY';
+			UPDATE latchkey SET last_client = 0;
+		END $$`,
 	})
 }
 

@@ -80,10 +80,10 @@ func (s *Store) Users(
 
 // SetContactPhone implements latchkey.UserStore.
 func (s *Store) SetContactPhone(ctx context.Context, id latchkey.UserID, phone latchkey.Address, e latchkey.Event) error {
-	c := newChange(orderOfUser(id)).guard(setContactPhone)
+	c := aloneChange().guard(setContactPhone)
 	c.putOptional(phone.Value())
 	c.putUUID(id.UUID)
-	held, err := s.storeAtOnce(ctx, c.event(e))
+	held, err := s.administer(ctx, patience, c.event(e).end())
 	if err == nil && held == 0 {
 		err = latchkey.UserNotFound
 	}
@@ -106,7 +106,7 @@ func (s *Store) DescribeUser(
 				return nil, err
 			}
 		}
-		c := newChange(orderOfUser(id)).guard(describeUser)
+		c := aloneChange().guard(describeUser)
 		c.putBlob(now)
 		c.putUUID(id.UUID)
 		c.putBlob(person)
@@ -118,7 +118,7 @@ func (s *Store) DescribeUser(
 // EndSessions implements latchkey.UserStore.
 func (s *Store) EndSessions(ctx context.Context, id latchkey.UserID, e latchkey.Event) error {
 	return s.changeUser(ctx, id, func(u latchkey.User, _ []byte) (*change, error) {
-		c := newChange(orderOfUser(id)).guard(endSessions)
+		c := aloneChange().guard(endSessions)
 		c.putInt(int64(u.LogOut().Epoch))
 		c.putUUID(id.UUID)
 		c.putInt(int64(u.Epoch))
@@ -133,7 +133,7 @@ func (s *Store) SetBan(ctx context.Context, id latchkey.UserID, b latchkey.Ban, 
 		if b != (latchkey.Ban{}) {
 			next = u.LogOut()
 		}
-		c := newChange(orderOfUser(id)).guard(setBan)
+		c := aloneChange().guard(setBan)
 		c.putTime(b.From)
 		c.putTime(b.Until)
 		c.putForeign(b.Reason)
@@ -151,7 +151,7 @@ func (s *Store) DeleteUser(ctx context.Context, id latchkey.UserID, e latchkey.E
 	if err != nil {
 		return err
 	}
-	c := newChange(0).guard(deleteUser)
+	c := aloneChange().guard(deleteUser)
 	c.putUUID(id.UUID)
 	for _, a := range [...]latchkey.Address{u.Email, u.Phone} {
 		if !a.IsZero() {

@@ -17,16 +17,15 @@ const (
 	rounds = 40
 )
 
-// The classes of rows that verbs lock, in the order in which a batch takes them (job.order). A verb that locks rows of several
+// The classes of rows that verbs lock, in the order in which everybody takes them (job.order). A verb that locks rows of several
 // classes goes alone.
 const (
 	byAddress = iota // challenges, guesses and users
-	byUser
 	byCode
-	byMessage
-	byGrant
 	bySession
+	byGrant
 	byDevice
+	byMessage
 	byOnce
 )
 
@@ -36,11 +35,6 @@ func orderOfAddress(p latchkey.ProjectID, a latchkey.Address) uint64 {
 	h.Write(p.UUID[:])
 	h.Write([]byte(a.Value()))
 	return byAddress<<60 | h.Sum64()>>4
-}
-
-// orderOfUser places a user whose address is not at hand: in a class of its own, which has that one row only.
-func orderOfUser(id latchkey.UserID) uint64 {
-	return byUser<<60 | binary.BigEndian.Uint64(id.UUID[8:])>>4
 }
 
 // orderOfHandle places a row that a handle names.

@@ -29,7 +29,11 @@ type attemptLoaded struct {
 func (s *Store) CompleteChallenge(ctx context.Context, a latchkey.Attempt, now time.Time) (latchkey.Outcome, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	for range 2 { // the second time most of those who lost to a right answer have nothing to guard any more
+	alone := 2 // the second time most of those who lost to a right answer have nothing to guard any more
+	if !a.OldSession.IsZero() {
+		alone = rounds // what ends with the session is not foreseen in a herd
+	}
+	for range alone {
 		old, err := findAll(ctx, s, readAttempt, attemptStatements(a)...)
 		if err != nil {
 			return latchkey.Outcome{}, err
@@ -43,6 +47,9 @@ func (s *Store) CompleteChallenge(ctx context.Context, a latchkey.Attempt, now t
 		if held == len(c.guards) {
 			return out, nil
 		}
+	}
+	if alone == rounds {
+		return latchkey.Outcome{}, unavailable(errContended)
 	}
 	return s.completeInHerd(ctx, a, now)
 }
@@ -95,9 +102,7 @@ func completion(a latchkey.Attempt, old *attemptLoaded, out *latchkey.Outcome, n
 	}
 	ended := endingOf(old, out, now)
 	if ended.Done {
-		c.alone = true
-		c.guard(lockSession)
-		c.putHandle(out.End.Handle)
+		c.holdSession(out.End, old.grants)
 	}
 	if out.Verdict == nil {
 		c.login(old.user, out.User)

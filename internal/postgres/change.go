@@ -25,6 +25,9 @@ type change struct {
 	guards []int  // which parts are guards
 	order  uint64 // of the rows that it locks (job.order)
 	alone  bool   // it locks rows of several classes, and so must not go in a batch
+	// before is what goes before it in its transaction, alone: a statement sees what was there when it began, so that a guard
+	// for rows that others may add needs the lock that keeps them from adding taken by then.
+	before []*stmt
 }
 
 func newChange(order uint64) *change {

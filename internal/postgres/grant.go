@@ -10,8 +10,9 @@ import (
 const (
 	codeColumns = `d.id, d.project, d.client, d.user_id, d.epoch, d.channel, d.redirect, d.scope, d.payload, d.nonce,
 		d.code_challenge, d.session, d.auth_time, d.issued, d.expires, d.grant_id`
-	codeAndUser = `SELECT ` + codeColumns + `, ` + userColumns + ` FROM codes d LEFT JOIN users u ON u.id = d.user_id WHERE d.id = $1`
-	insertCode  = `INSERT INTO codes (id, project, client, user_id, epoch, channel, redirect, scope, payload, nonce,
+	redeemLoad = `SELECT ` + codeColumns + `, ` + userColumns + `, ` + sessionColumns + ` FROM codes d
+		LEFT JOIN users u ON u.id = d.user_id LEFT JOIN sessions s ON s.id = d.session WHERE d.id = $1`
+	insertCode = `INSERT INTO codes (id, project, client, user_id, epoch, channel, redirect, scope, payload, nonce,
 		code_challenge, session, auth_time, issued, expires, grant_id)
 		SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? WHERE @`
 	spendCode = `UPDATE codes SET grant_id = ? WHERE id = ? AND grant_id IS NULL AND @ RETURNING 1`
@@ -32,23 +33,29 @@ const (
 // RedeemCode implements latchkey.LoginStore.
 func (s *Store) RedeemCode(ctx context.Context, r latchkey.Redemption, now time.Time) (latchkey.Redeemed, error) {
 	type loaded struct {
-		code latchkey.AuthorizationCode
-		user latchkey.User
+		code    latchkey.AuthorizationCode
+		user    latchkey.User
+		session latchkey.Session
 	}
 	out := new(latchkey.Redeemed)
 	err := s.settle(ctx, func(ctx context.Context) (*change, error) {
-		q := query(codeAndUser)
+		q := query(redeemLoad)
 		q.putHandle(r.ID.Handle)
 		old, err := find(ctx, s, q, func(got *loaded, r *row) {
 			r.getCodeRow(&got.code)
 			r.getUserRow(&got.user)
+			r.getSessionRow(&got.session)
 		})
 		if err != nil {
 			return nil, err
 		}
-		*out = r.Judge(old.code, old.user, now)
+		*out = r.Judge(old.code, old.session, old.user, now)
 		c := newChange(orderOfHandle(byCode, r.ID.Handle))
 		if out.Code.Grant != old.code.Grant {
+			if !old.session.ID.IsZero() { // or it could end before the grant is there, and the grant would outlive it
+				c.guard(keepSession)
+				c.putHandle(old.session.ID.Handle)
+			}
 			c.guard(spendCode)
 			c.putHandle(out.Code.Grant.Handle)
 			c.putHandle(out.Code.ID.Handle)

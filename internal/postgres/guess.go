@@ -1,6 +1,10 @@
 package postgres
 
-import "github.com/latchkey-dev/latchkey"
+import (
+	"time"
+
+	"github.com/latchkey-dev/latchkey"
+)
 
 const (
 	guessColumns = `g.total, n.tries, n.next_try`
@@ -13,11 +17,12 @@ const (
 	// The guesses are as they were loaded: whoever changes one of the two rows changes total.
 	guessesAsLoaded = ` WHERE project = ? AND channel = ? AND address = ? AND total = ? AND @`
 
-	lockGuesses  = `SELECT 1 FROM guesses` + guessesAsLoaded + ` FOR UPDATE`
-	countGuess   = `UPDATE guesses SET total = ?` + guessesAsLoaded + ` RETURNING 1`
-	firstGuess   = `INSERT INTO guesses (project, channel, address, total) SELECT ?, ?, ?, ? WHERE @ ON CONFLICT DO NOTHING RETURNING 1`
-	countNetwork = `INSERT INTO guess_networks (project, channel, address, network, tries, next_try) SELECT ?, ?, ?, ?, ?, ? WHERE @
-		ON CONFLICT (project, channel, address, network) DO UPDATE SET tries = excluded.tries, next_try = excluded.next_try`
+	lockGuesses   = `SELECT 1 FROM guesses` + guessesAsLoaded + ` FOR UPDATE`
+	countGuess    = `UPDATE guesses SET total = ?` + guessesAsLoaded + ` RETURNING 1`
+	firstGuess    = `INSERT INTO guesses (project, channel, address, total) SELECT ?, ?, ?, ? WHERE @ ON CONFLICT DO NOTHING RETURNING 1`
+	insertNetwork = `INSERT INTO guess_networks (project, channel, address, network, tries, next_try) SELECT ?, ?, ?, ?, ?, ? WHERE @`
+	countNetwork  = insertNetwork + ` ON CONFLICT (project, channel, address, network)
+		DO UPDATE SET tries = excluded.tries, next_try = excluded.next_try`
 	deleteGuesses       = `DELETE FROM guesses WHERE project = ? AND channel = ? AND address = ? AND @`
 	deleteGuessNetworks = `DELETE FROM guess_networks WHERE project = ? AND channel = ? AND address = ? AND @`
 )
@@ -35,10 +40,7 @@ func (c *change) guessed(p latchkey.ProjectID, to latchkey.Address, n latchkey.N
 		c.putInt(int64(old.Total))
 	}
 	c.step(countNetwork)
-	c.putProjectAddress(p, to)
-	c.putText(string(n))
-	c.putInt(int64(next.FromNetwork))
-	c.putTime(next.NextTry)
+	c.putNetwork(p, to, n, next.FromNetwork, next.NextTry)
 }
 
 // holdGuesses adds the guard that old is as it was loaded. Where there were none nothing can be held: guesses that come now
@@ -57,6 +59,13 @@ func (c *change) forgetGuesses(p latchkey.ProjectID, to latchkey.Address) {
 	c.putProjectAddress(p, to)
 	c.step(deleteGuessNetworks)
 	c.putProjectAddress(p, to)
+}
+
+func (q *stmt) putNetwork(p latchkey.ProjectID, to latchkey.Address, n latchkey.Network, tries int, nextTry time.Time) {
+	q.putProjectAddress(p, to)
+	q.putText(string(n))
+	q.putInt(int64(tries))
+	q.putTime(nextTry)
 }
 
 func (q *stmt) putProjectAddress(p latchkey.ProjectID, to latchkey.Address) {

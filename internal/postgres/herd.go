@@ -82,17 +82,14 @@ func (s *Store) lead(ctx context.Context, h *herd) {
 
 func (s *Store) loadHerd(ctx context.Context, xs []*herded) ([]*attemptLoaded, error) {
 	var stmts []*stmt
-	var whose, part []int // of each statement
-	for i, x := range xs {
-		for n, q := range attemptStatements(x.Attempt) {
-			stmts, whose, part = append(stmts, q), append(whose, i), append(part, n)
-		}
+	for _, x := range xs {
+		stmts = append(stmts, attemptStatements(x.Attempt)...)
 	}
 	olds, err := findAll(ctx, s, func(got *[]*attemptLoaded, i int, r *row) {
 		for len(*got) < len(xs) {
 			*got = append(*got, new(attemptLoaded))
 		}
-		readAttempt((*got)[whose[i]], part[i], r)
+		readAttempt((*got)[i], 0, r)
 	}, stmts...)
 	return *olds, err
 }

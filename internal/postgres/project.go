@@ -63,11 +63,7 @@ func (s *Store) CreateProject(ctx context.Context, p latchkey.Project, ks latchk
 		c.putText(string(k.ID))
 	}
 	c.guard(insertProject)
-	c.putUUID(p.ID.UUID)
-	c.putSettings(p)
-	c.putTime(p.Created)
-	put(&c.stmt, oidBytea, texts.lists)
-	put(&c.stmt, oidBytea, texts.look)
+	c.putProject(p, texts)
 	for _, k := range ks {
 		c.step(insertKey)
 		c.putKey(k)
@@ -124,6 +120,14 @@ func deletesOfProject() []string {
 		`DELETE FROM device_logins WHERE project = $1`, `DELETE FROM codes WHERE project = $1`,
 		`DELETE FROM grants WHERE project = $1`,
 	}
+}
+
+func (q *stmt) putProject(p latchkey.Project, texts projectTexts) {
+	q.putUUID(p.ID.UUID)
+	q.putSettings(p)
+	q.putTime(p.Created)
+	put(q, oidBytea, texts.lists)
+	put(q, oidBytea, texts.look)
 }
 
 // putSettings puts what inserting and updating have in common, in the order of projectColumns.

@@ -17,8 +17,10 @@ const (
 	insertSession  = `INSERT INTO sessions (id, project, user_id, epoch, channel, address, ip, user_agent, auth_time, used,
 		expires, last) SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? WHERE @`
 	useSession      = `UPDATE sessions SET used = ?, expires = ? WHERE id = ? AND used = ? AND @ RETURNING 1`
-	lockSession     = `SELECT 1 FROM sessions WHERE id = ? AND @ FOR UPDATE`
-	endSession      = `DELETE FROM sessions WHERE id = ? AND @ RETURNING 1`
+	keepSession     = `SELECT 1 FROM sessions WHERE id = ? AND @ FOR KEY SHARE` // it may be used meanwhile, but not end
+	lockSession     = `SELECT 1 FROM sessions WHERE id = $1 FOR UPDATE`
+	sessionAsLoaded = `SELECT 1 FROM sessions WHERE id = ? AND (SELECT count(*) FROM grants WHERE session = ?) = ? AND @`
+	deleteSession   = `DELETE FROM sessions WHERE id = ? AND @`
 	grantsOfSession = `SELECT ` + grantColumns + ` FROM grants g WHERE g.session = $1 ORDER BY g.id`
 )
 
@@ -49,12 +51,12 @@ func (s *Store) UseSession(ctx context.Context, x latchkey.SessionUse, now time.
 		if err != nil {
 			return nil, err
 		}
-		if *out = x.Judge(old.session, old.user, now); out.Verdict != nil {
+		if *out = x.Judge(old.session, old.user, now); out.Event.Kind == "" { // a refusal
 			return nil, nil
 		}
 		c := newChange(orderOfHandle(bySession, x.ID.Handle))
 		if out.Session == old.session {
-			c.guard(lockSession) // or a code could come of a session that is gone
+			c.guard(keepSession) // or a code could come of a session that is gone
 			c.putHandle(x.ID.Handle)
 		} else {
 			c.guard(useSession)
@@ -94,9 +96,9 @@ func (s *Store) EndSession(ctx context.Context, x latchkey.Ending, now time.Time
 		if *out = x.Judge(old.session, old.grants, now); !out.Done {
 			return nil, nil
 		}
-		c := aloneChange().guard(endSession)
-		c.putHandle(x.ID.Handle)
-		c.revokeAll(out.Grants)
+		c := aloneChange()
+		c.holdSession(x.ID, old.grants)
+		c.endSession(x.ID, *out)
 		return c.event(out.Event), nil
 	})
 	if err != nil {
@@ -114,15 +116,22 @@ func sessionAndGrants(id latchkey.SessionID) []*stmt {
 	return stmts
 }
 
-// endSession adds the steps that store what Ending.Judge gave, its event excepted.
-func (c *change) endSession(id latchkey.SessionID, out latchkey.Ended) {
-	c.step(endSession)
+// holdSession adds the guard that a session is there and that grants are all that came of it.
+func (c *change) holdSession(id latchkey.SessionID, grants []latchkey.Grant) {
+	lock := query(lockSession)
+	lock.putHandle(id.Handle)
+	c.before, c.alone = append(c.before, lock), true
+	c.guard(sessionAsLoaded)
 	c.putHandle(id.Handle)
-	c.revokeAll(out.Grants)
+	c.putHandle(id.Handle)
+	c.putInt(int64(len(grants)))
 }
 
-func (c *change) revokeAll(gs []latchkey.Grant) {
-	for _, g := range gs {
+// endSession adds the steps that store what Ending.Judge gave, its event excepted.
+func (c *change) endSession(id latchkey.SessionID, out latchkey.Ended) {
+	c.step(deleteSession)
+	c.putHandle(id.Handle)
+	for _, g := range out.Grants {
 		c.revoke(g.ID, g.Revoked)
 	}
 }

@@ -169,8 +169,12 @@ func findAll[T any](ctx context.Context, s *Store, read func(*T, int, *row), stm
 
 // store stores a change and gives how many of its guards held.
 func (s *Store) store(ctx context.Context, c *change) (held int, err error) {
-	got := new(int)
-	j := &job{ctx: ctx, order: c.order, stmts: []*stmt{c.end()}, row: func(_ int, r *row) { *got = int(r.getInt()) }}
+	got, stmts := new(int), append(c.before, c.end())
+	j := &job{ctx: ctx, order: c.order, stmts: stmts, row: func(i int, r *row) {
+		if i == len(stmts)-1 {
+			*got = int(r.getInt())
+		}
+	}}
 	if c.alone {
 		_, err = s.alone(ctx, patience, j, j.stmts...)
 	} else {

@@ -16,6 +16,11 @@ func TestStore(t *testing.T) {
 	storetest.Run(t, func(t *testing.T) latchkey.Store { return openAt(t, newDatabase(t)) })
 }
 
+func TestArchive(t *testing.T) {
+	t.Parallel()
+	storetest.RunArchive(t, func(t *testing.T) storetest.ArchivedStore { return openAt(t, newDatabase(t)) })
+}
+
 // newDatabase gives the URL of a fresh database with every migration.
 func newDatabase(t testing.TB) string {
 	t.Helper()

@@ -19,8 +19,9 @@ const (
 		LEFT JOIN users u ON u.id = $1 LEFT JOIN grants g ON g.id = $2`
 
 	// A second login with one new address finds the address taken, and is judged again.
-	insertUser = `INSERT INTO users (id, project, email, phone, contact_phone, registered, last_login, ban_from, ban_until,
-		ban_reason, epoch) SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? WHERE @ ON CONFLICT DO NOTHING RETURNING 1`
+	insertUser    = insertUserRow + ` ON CONFLICT DO NOTHING RETURNING 1`
+	insertUserRow = `INSERT INTO users (id, project, email, phone, contact_phone, registered, last_login, ban_from, ban_until,
+		ban_reason, epoch, person) SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? WHERE @`
 	loginUser = `UPDATE users SET last_login = ?, epoch = ?
 		WHERE id = ? AND epoch = ? AND ban_from = ? AND ban_until = ? AND @ RETURNING 1`
 	setContactPhone = `UPDATE users SET contact_phone = ? WHERE id = ? AND @ RETURNING 1`
@@ -100,14 +101,8 @@ func (s *Store) DescribeUser(
 		if *next, err = old.Describe(said); err != nil {
 			return nil, err
 		}
-		var now []byte
-		if next.Person != (latchkey.Person{}) {
-			if now, err = json.Marshal(next.Person); err != nil {
-				return nil, err
-			}
-		}
 		c := aloneChange().guard(describeUser)
-		c.putBlob(now)
+		c.putPerson(next.Person)
 		c.putUUID(id.UUID)
 		c.putBlob(person)
 		return c.event(e), nil
@@ -231,6 +226,20 @@ func (q *stmt) putUser(u latchkey.User) {
 	q.putTime(u.Ban.Until)
 	q.putForeign(u.Ban.Reason)
 	q.putInt(int64(u.Epoch))
+	q.putPerson(u.Person)
+}
+
+// putPerson puts NULL for somebody who said nothing.
+func (q *stmt) putPerson(p latchkey.Person) {
+	if p == (latchkey.Person{}) {
+		q.putNull(oidBytea)
+		return
+	}
+	said, err := json.Marshal(p)
+	if err != nil {
+		said = nil // texts only: it never fails
+	}
+	q.putBlob(said)
 }
 
 // getUserRow reads userColumns; all NULL is zero.

@@ -255,3 +255,11 @@ CREATE TABLE events (
 	detail     bytea NOT NULL
 );
 CREATE INDEX events_by_project ON events (project, at, id);
+
+-- How far each archive was taken in (latchkey import).
+CREATE TABLE archives (
+	name   text COLLATE "C" NOT NULL,
+	kind   text COLLATE "C" NOT NULL,
+	cursor text COLLATE "C" NOT NULL,
+	PRIMARY KEY (name, kind)
+);

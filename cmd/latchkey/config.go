@@ -59,7 +59,6 @@ type config struct {
 	tls       *tls.Config // nil: plain http
 	proxies   []netip.Prefix
 	polls     pollLimits
-	database  string
 	secrets   latchkey.Secrets
 	senders   map[latchkey.Channel][]latchkey.Sender
 	place     placer // nil without a file of places
@@ -82,10 +81,10 @@ func (j *judge) wrong(setting, what, right string) {
 // check judges all settings at once. An error is a usageError that lists every mistake.
 func (s settings) check(from *origins, now func() time.Time) (config, error) {
 	j := &judge{from: from, now: now}
-	j.problems = append(j.problems, from.problems...)
+	j.problems = append(append(j.problems, from.problems...), s.databaseSettings.problems(from)...)
 	c := config{
 		listen: j.address("listen", s.Listen), publicURL: j.publicURL(s.PublicURL), tls: j.tls(s.TLSCert, s.TLSKey),
-		proxies: j.proxies(s.TrustedProxy), polls: j.polls(s.MaxPolls, s.MaxPollsPerClient), database: s.path(), place: j.geoip(s.GeoIP), logLevel: j.level(s.LogLevel),
+		proxies: j.proxies(s.TrustedProxy), polls: j.polls(s.MaxPolls, s.MaxPollsPerClient), place: j.geoip(s.GeoIP), logLevel: j.level(s.LogLevel),
 		metrics: j.address("metrics-listen", s.MetricsListen), shutdown: j.duration("shutdown-timeout", s.ShutdownTimeout),
 	}
 	if len(s.Secret)+len(s.SecretFile) == 0 {

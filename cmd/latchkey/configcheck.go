@@ -51,7 +51,12 @@ func (c configCheck) Run(a *app) error {
 	add("max-polls", c.MaxPolls)
 	add("max-polls-per-client", c.MaxPollsPerClient)
 	add("data", c.Data)
-	add("database", c.path())
+	if c.shared() {
+		add("store", c.name())
+		add("store-bell", strings.Join(redacted(given(c.StoreBell)), ""))
+	} else {
+		add("database", c.path())
+	}
 	add("secret", hidden(len(c.Secret)))
 	add("secret-file", strings.Join(c.SecretFile, " "))
 	add("email", strings.Join(redacted(c.Email), " "))
@@ -66,6 +71,14 @@ func (c configCheck) Run(a *app) error {
 			fmt.Fprintf(t, "%s\t%s\t%s\n", r.Name, dash(r.Value), r.From)
 		}
 	})
+}
+
+// given is a list of what is set.
+func given(v string) []string {
+	if v == "" {
+		return nil
+	}
+	return []string{v}
 }
 
 func hidden(n int) string {

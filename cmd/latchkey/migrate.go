@@ -3,10 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
-	"os"
 	"text/tabwriter"
-
-	"github.com/latchkey-dev/latchkey/internal/sqlite"
 )
 
 type migrateCommand struct {
@@ -18,23 +15,19 @@ type migrateCommand struct {
 
 // Run implements the command.
 func (c migrateCommand) Run(ctx context.Context, a *app) error {
-	if err := mistakes("the configuration is not right", a.settings.problems); err != nil {
+	if err := mistakes("the configuration is not right", append(a.settings.problems, c.problems(a.settings)...)); err != nil {
 		return err
 	}
 	look := c.Check || c.DryRun
-	do, verb := sqlite.Migrate, "applied"
+	verb := "applied"
 	if look {
-		do, verb = sqlite.Pending, "pending"
-	} else if c.Database == "" {
-		if err := os.MkdirAll(c.Data, 0o700); err != nil {
-			return fmt.Errorf("the data folder cannot be made, choose another with --data: %w", err)
-		}
+		verb = "pending"
 	}
-	names, err := do(ctx, c.path())
+	names, err := c.migrations(ctx, look)
 	if err != nil {
 		return err
 	}
-	err = c.show(a.Stdout, map[string]any{"database": c.path(), verb: lines(names)}, func(t *tabwriter.Writer) {
+	err = c.show(a.Stdout, map[string]any{"database": c.name(), verb: lines(names)}, func(t *tabwriter.Writer) {
 		for _, name := range names {
 			fmt.Fprintln(t, verb, name)
 		}

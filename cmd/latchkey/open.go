@@ -3,26 +3,17 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 
 	"github.com/latchkey-dev/latchkey"
 	"github.com/latchkey-dev/latchkey/internal/admin"
 	"github.com/latchkey-dev/latchkey/internal/jose"
-	"github.com/latchkey-dev/latchkey/internal/sqlite"
 )
 
-// withStore lends the database to f. It must exist: a mistyped folder shall not become an empty database.
+// withStore lends the database to f.
 func (s databaseSettings) withStore(ctx context.Context, a *app, f func(latchkey.Store) error) error {
-	if err := mistakes("the configuration is not right", a.settings.problems); err != nil {
-		return err
-	}
-	if err := s.exists(); err != nil {
-		return err
-	}
-	store, err := sqlite.Open(ctx, s.path())
+	store, err := s.open(ctx, a)
 	if err != nil {
 		return err
 	}
@@ -31,24 +22,11 @@ func (s databaseSettings) withStore(ctx context.Context, a *app, f func(latchkey
 
 // withArchive lends the database to f while no server runs on it.
 func (s databaseSettings) withArchive(ctx context.Context, a *app, f func(latchkey.Archive) error) error {
-	if err := mistakes("the configuration is not right", a.settings.problems); err != nil {
-		return err
-	}
-	if err := s.exists(); err != nil {
-		return err
-	}
-	store, err := sqlite.OpenServer(ctx, s.path())
+	store, err := s.openAlone(ctx, a)
 	if err != nil {
 		return err
 	}
 	return errors.Join(f(store), store.Close())
-}
-
-func (s databaseSettings) exists() error {
-	if _, err := os.Stat(s.path()); errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("there is no database at %s: say where it is with --data or --database, or make one with `latchkey migrate`", s.path())
-	}
-	return nil
 }
 
 // withAdmin lends the operator's use case to f, for what makes no key.
@@ -80,12 +58,17 @@ func (s keyedSettings) withAdmin(ctx context.Context, a *app, f func(*admin.Serv
 func (s keyedSettings) secrets(a *app) (latchkey.Secrets, error) {
 	fromFiles := s.SecretFile
 	if len(s.Secret)+len(fromFiles) == 0 {
+		if s.shared() {
+			return latchkey.Secrets{}, errNoSecret
+		}
 		file := filepath.Join(filepath.Dir(s.path()), secretFileName)
 		if _, err := os.Stat(file); err != nil {
-			return latchkey.Secrets{}, wrongUsage("signing keys are sealed under the master secret, which is missing: give the server's with --secret-file or LATCHKEY_SECRET")
+			return latchkey.Secrets{}, errNoSecret
 		}
 		fromFiles = []string{file}
 	}
 	secrets, problems := readSecrets(s.Secret, fromFiles, a.settings)
 	return secrets, mistakes("the master secret is not right", problems)
 }
+
+var errNoSecret = wrongUsage("signing keys are sealed under the master secret, which is missing: give the server's with --secret-file or LATCHKEY_SECRET")

@@ -14,7 +14,6 @@ import (
 
 	"github.com/latchkey-dev/latchkey"
 	"github.com/latchkey-dev/latchkey/internal/jose"
-	"github.com/latchkey-dev/latchkey/internal/sqlite"
 )
 
 // serveCommand is `latchkey serve`.
@@ -55,19 +54,19 @@ func (c serveCommand) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
-	store, err := sqlite.OpenServer(ctx, cfg.database)
+	store, bell, err := c.openServer(ctx, newLog(a.Stderr, cfg.logLevel))
 	if err != nil {
 		return err
 	}
-	s, listener, err := assemble(ctx, a, cfg, store)
+	s, listener, err := assemble(ctx, a, cfg, store, bell)
 	if err != nil {
 		return errors.Join(err, store.Close())
 	}
-	s.log.Info("serving", "listen", listener.Addr().String(), "public_url", cfg.publicURL, "database", cfg.database, "max_polls", s.polls.all, "version", version())
+	s.log.Info("serving", "listen", listener.Addr().String(), "public_url", cfg.publicURL, "store", c.name(), "max_polls", s.polls.all, "version", version())
 	return s.run(ctx, listener)
 }
 
-func assemble(ctx context.Context, a *app, cfg config, store latchkey.Store) (_ *server, main net.Listener, err error) {
+func assemble(ctx context.Context, a *app, cfg config, store latchkey.Store, bell latchkey.Bell) (_ *server, main net.Listener, err error) {
 	if err := refuseDemo(ctx, store); err != nil {
 		return nil, nil, err
 	}
@@ -82,7 +81,7 @@ func assemble(ctx context.Context, a *app, cfg config, store latchkey.Store) (_ 
 	}
 	s, err := newServer(house{
 		tendHeap: a.Getenv("GOGC") == "",
-		store:    store, secrets: cfg.secrets, senders: cfg.senders, publicURL: cfg.publicURL, now: a.Now,
+		store:    store, bell: bell, secrets: cfg.secrets, senders: cfg.senders, publicURL: cfg.publicURL, now: a.Now,
 		shutdown: cfg.shutdown, polls: cfg.polls, clientIP: behind(cfg.proxies), place: cfg.place, metrics: numbers, log: newLog(a.Stderr, cfg.logLevel),
 	})
 	if err == nil {

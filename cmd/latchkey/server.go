@@ -20,7 +20,6 @@ import (
 	"github.com/latchkey-dev/latchkey/internal/httpapi"
 	"github.com/latchkey-dev/latchkey/internal/jose"
 	"github.com/latchkey-dev/latchkey/internal/login"
-	"github.com/latchkey-dev/latchkey/internal/memory"
 	"github.com/latchkey-dev/latchkey/internal/oidc"
 	"github.com/latchkey-dev/latchkey/internal/pages"
 	"github.com/latchkey-dev/latchkey/internal/polls"
@@ -39,6 +38,7 @@ const outboxSize = 1024
 // A house is what the server is built from; dev and serve each fill it in. Every field of the first group must be set.
 type house struct {
 	store     latchkey.Store // closed by server.run
+	bell      latchkey.Bell
 	secrets   latchkey.Secrets
 	senders   map[latchkey.Channel][]latchkey.Sender // closed by server.run
 	publicURL string
@@ -77,7 +77,7 @@ func newServer(h house) (*server, error) {
 	outbox := make(chan latchkey.Message, outboxSize)
 	metrics := telemetry.New(func() int { return len(outbox) })
 	logins := &login.Service{
-		Store: store, Signer: signer, Secrets: h.secrets, Bell: &memory.Bell{}, Catalog: texts, Outbox: outbox,
+		Store: store, Signer: signer, Secrets: h.secrets, Bell: h.bell, Catalog: texts, Outbox: outbox,
 		PublicURL: h.publicURL, Hold: hold, Closing: s.closing, Now: h.now,
 	}
 	places := &polls.Places{Most: h.polls.all, PerClient: h.polls.perClient, Holding: metrics.Polls, Refused: metrics.PollRefused}

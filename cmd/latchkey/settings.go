@@ -43,6 +43,9 @@ type databaseSettings struct {
 	Config   configFile `setting:"" group:"keep" placeholder:"FILE" help:"YAML file with any of these settings, by the names of the flags."`
 	Data     string     `setting:"" group:"keep" default:"latchkey-data" placeholder:"DIR" help:"Folder of the database latchkey.db. Default: ./${default}, which is where latchkey dev keeps it."`
 	Database string     `setting:"" group:"keep" placeholder:"FILE" help:"The database itself, if it is not in --data."`
+
+	Store     string `setting:"" group:"keep" placeholder:"URL" help:"Keep everything in PostgreSQL instead, which several servers may share: postgres://user:password@host/database?sslmode=verify-full. Better in the variable or the file: everybody on the machine can read flags."`
+	StoreBell string `setting:"" group:"keep" placeholder:"URL" help:"The same database without a pooler, if --store goes through one such as PgBouncer: how servers wake each other's waiting devices."`
 }
 
 // secretSettings say where the master secrets are.

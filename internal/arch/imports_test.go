@@ -66,7 +66,7 @@ var table = map[string]room{
 		house: []string{
 			"", "internal/account", "internal/address", "internal/admin", "internal/archive", "internal/cached", "internal/catalog",
 			"internal/device", "internal/devinbox", "internal/geoip", "internal/httpapi", "internal/jose", "internal/login", "internal/memory",
-			"internal/oidc", "internal/pages", "internal/polls", "internal/session",
+			"internal/oidc", "internal/pages", "internal/postgres", "internal/polls", "internal/session",
 			"internal/sms/twilio", "internal/sms/webhook", "internal/smtp", "internal/sqlite", "internal/telemetry",
 			"internal/token", "internal/worker",
 		},

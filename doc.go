@@ -10,6 +10,7 @@
 //	address.go    an email or a phone, canonical
 //	challenge.go  one pending proof that someone controls an address
 //	guess.go      how often an address was guessed at, and what that costs
+//	limit.go      how often anything may happen
 //	attempt.go    one answer to a challenge, and everything that follows from it
 //	user.go       who signed in
 //	grant.go      authorization codes and families of refresh tokens
@@ -18,6 +19,6 @@
 //	message.go    what must be sent (the outbox)
 //	event.go      what happened (the audit trail)
 //	secret.go     the master secrets and everything derived from them
-//	ports.go      Store, Sender, Signer, Bell
+//	ports.go      Store, Sender, Signer, Limiter, Bell
 //	errors.go     Code and Error
 package latchkey

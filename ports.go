@@ -209,8 +209,8 @@ type Signer interface {
 type Limiter interface {
 	// Take applies Rate.Take to each of ts in order and stops at the first refusal: what came before it stays taken, what
 	// comes after it is not touched. So a flood that one key stops does not use up the keys behind it, which may be its
-	// victim's. It gives a Tally for each that was asked. Concurrent calls never take more than there is. Errors: Unavailable;
-	// then nothing is known, and the caller decides whether to let it pass.
+	// victim's. It gives a Tally for each that was asked. Concurrent calls never take more than there is. Times are kept to the
+	// microsecond at the least. Errors: Unavailable; then nothing is known, and the caller decides whether to let it pass.
 	Take(ctx context.Context, ts []Take, now time.Time) ([]Tally, error)
 	// Close gives up connections.
 	Close() error

@@ -26,6 +26,7 @@ var table = map[string]room{
 	"internal/admin":   {house: []string{"", "internal/jose"}},
 	"internal/session": {house: []string{""}},
 	"internal/archive": {house: []string{""}},
+	"internal/limits":  {house: []string{""}},
 
 	// Rooms that only compute.
 	"internal/address":   {house: []string{""}, outside: []string{"github.com/nyaruka/phonenumbers", "golang.org/x/net"}},
@@ -38,11 +39,13 @@ var table = map[string]room{
 	"internal/memory":    {house: []string{""}},
 	"internal/polls":     {house: []string{""}},
 	"internal/cached":    {house: []string{""}},
+	"internal/outage":    {house: []string{""}},
 	"internal/telemetry": {house: []string{""}, outside: []string{"github.com/prometheus/client_golang"}},
 
 	// Rooms that do I/O: one outside thing each.
 	"internal/sqlite":      {house: []string{""}, outside: []string{"zombiezen.com/go/sqlite"}},
 	"internal/postgres":    {house: []string{"", "internal/memory"}, outside: []string{"github.com/jackc/pgx/v5"}},
+	"internal/valkey":      {house: []string{""}, outside: []string{"github.com/valkey-io/valkey-go"}},
 	"internal/smtp":        {house: []string{""}, outside: []string{"github.com/wneessen/go-mail"}},
 	"internal/sms/twilio":  {house: []string{""}},
 	"internal/sms/webhook": {house: []string{""}},
@@ -77,6 +80,7 @@ var table = map[string]room{
 	"internal/storetest":   {house: []string{""}},
 	"internal/sendertest":  {house: []string{""}},
 	"internal/pgtest":      {},
+	"internal/limitertest": {house: []string{""}},
 	"internal/arch":        {},
 	"internal/browsertest": {},
 	"internal/oidctest":    {},

@@ -1,4 +1,4 @@
-// Package memory holds what one process keeps to itself: the Bell of a single node.
+// Package memory holds what one process keeps to itself: the Bell and the Limiter of a single node.
 package memory
 
 import (

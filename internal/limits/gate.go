@@ -1,0 +1,188 @@
+package limits
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"fmt"
+	"net/netip"
+	"time"
+
+	"github.com/latchkey-dev/latchkey"
+)
+
+// A Gate asks the limiter whether a call may go on. Its methods, one for each Call, come before anything else that the call
+// does.
+//
+// Each gives an error for a call that is over a limit: RateLimited or ChallengeRequired, with RetryAfter and, as its private
+// cause, a *Refused that names the policy. Unavailable comes from the limiter, when the operator chose that nothing passes
+// while it is down. The Standing is for the caller's eyes, with and without an error.
+type Gate struct {
+	Limiter latchkey.Limiter
+	Table   Table
+	// Key hides addresses from whoever reads the limiter's memory. It is the same on every node; when it changes, addresses
+	// are counted from nothing.
+	Key []byte
+}
+
+// A Caller is who makes a call, and for which project.
+type Caller struct {
+	IP      netip.Addr
+	Project latchkey.ProjectID // zero where the call names none, or none that exists
+}
+
+// A Sign is a request to sign in: who asks, and for which address.
+type Sign struct {
+	Caller
+	To      latchkey.Address
+	Country string // of a phone, as a two-letter code; empty when unknown
+	Solved  bool   // a challenge came with it: policies that ask for one let it pass
+	// Known says that To has signed in from this network or this browser before. Strangers elsewhere, who use up what the
+	// address has from everywhere, are then none of its business: it is counted by what this network asks for alone.
+	Known bool
+}
+
+// A Standing is how the client network stands with the policy that leaves it least, for the RateLimit fields of the answer.
+// Only policies by client have one to show: what is left of an address would tell whether somebody uses it. The zero value
+// is none.
+type Standing struct {
+	Policy Policy
+	Tally  latchkey.Tally
+}
+
+// A Refused is the private cause of a refusal: the policy, for metrics and events. It holds nothing of the caller.
+type Refused struct{ Policy Policy }
+
+// Error implements error.
+func (r *Refused) Error() string {
+	return fmt.Sprintf("over the limit %s, %s by %s", r.Policy.Name, r.Policy.Limit, r.Policy.By)
+}
+
+// Start lets a request to sign in go on.
+func (g Gate) Start(ctx context.Context, s Sign, now time.Time) (Standing, error) {
+	return g.pass(ctx, Start, s, now)
+}
+
+// Confirm lets an answer with a code go on.
+func (g Gate) Confirm(ctx context.Context, c Caller, now time.Time) (Standing, error) {
+	return g.pass(ctx, Confirm, Sign{Caller: c}, now)
+}
+
+// Poll lets a device wait for its link.
+func (g Gate) Poll(ctx context.Context, c Caller, now time.Time) (Standing, error) {
+	return g.pass(ctx, Poll, Sign{Caller: c}, now)
+}
+
+// Token lets a call about tokens go on.
+func (g Gate) Token(ctx context.Context, c Caller, now time.Time) (Standing, error) {
+	return g.pass(ctx, Token, Sign{Caller: c}, now)
+}
+
+// Page lets a call of a hosted page go on.
+func (g Gate) Page(ctx context.Context, c Caller, now time.Time) (Standing, error) {
+	return g.pass(ctx, Page, Sign{Caller: c}, now)
+}
+
+func (g Gate) pass(ctx context.Context, c Call, s Sign, now time.Time) (Standing, error) {
+	ps, ts := g.takes(c, s)
+	if len(ts) == 0 {
+		return Standing{}, nil
+	}
+	tallies, err := g.Limiter.Take(ctx, ts, now)
+	if err != nil {
+		return Standing{}, err
+	}
+	var standing Standing
+	for i, t := range tallies {
+		if ps[i].By == ByClient && (standing.Policy.Name == "" || !t.Allowed || t.Remaining < standing.Tally.Remaining) {
+			standing = Standing{ps[i], t}
+		}
+		if !t.Allowed {
+			return standing, &latchkey.Error{Code: ps[i].Beyond, RetryAfter: t.Retry, Err: &Refused{ps[i]}}
+		}
+	}
+	return standing, nil
+}
+
+// takes gives the policies that a call is held to, in the order of the table, and what each asks of the limiter.
+//
+// A key holds the limit too: when the operator changes one it is counted anew, and those whom the old one kept out need not
+// wait for it any more.
+func (g Gate) takes(c Call, s Sign) ([]Policy, []latchkey.Take) {
+	var ps []Policy
+	var ts []latchkey.Take
+	var hidden string
+	if !s.To.IsZero() {
+		hidden = g.hide(s.To)
+	}
+	for _, p := range g.Table {
+		if p.Call != c || p.Limit.IsZero() || p.Only != "" && p.Only != s.To.Channel() {
+			continue
+		}
+		if p.Beyond == latchkey.ChallengeRequired && (s.Solved || s.Known) {
+			continue
+		}
+		whom, ok := s.whom(p.By, hidden)
+		if !ok {
+			continue
+		}
+		ps = append(ps, p)
+		ts = append(ts, latchkey.Take{Key: p.Name + ":" + p.Limit.String() + ":" + whom, Rate: p.Limit.Rate()})
+	}
+	return ps, ts
+}
+
+// whom gives what of a call a policy counts by; ok is false when the call has none of it. hidden is its address, if it has
+// one, as keys have it.
+func (s Sign) whom(by By, hidden string) (whom string, ok bool) {
+	switch by {
+	case ByClientAddress:
+		return string(latchkey.NetworkOf(s.IP)) + ":" + hidden, hidden != ""
+	case ByClient:
+		return string(latchkey.NetworkOf(s.IP)), true
+	case BySite:
+		return site(s.IP)
+	case ByAddress:
+		return hidden, hidden != ""
+	case ByRange:
+		return numberRange(s.To)
+	case ByCountry:
+		return s.Country, s.Country != "" && s.To.Channel() == latchkey.Phone
+	case ByProject:
+		return s.Project.String(), !s.Project.IsZero()
+	case ByServer:
+		return "all", true
+	}
+	return "", false
+}
+
+// hide gives an address as 128 bits that only the holder of the key can tie to it: what a limiter keeps may be read by
+// others, and whoever signs in somewhere is nobody's business.
+func (g Gate) hide(a latchkey.Address) string {
+	mac := hmac.New(sha256.New, g.Key)
+	mac.Write([]byte(a.Channel()))
+	mac.Write([]byte{0})
+	mac.Write([]byte(a.Value()))
+	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil)[:16])
+}
+
+// site gives the IPv6 /48.
+func site(ip netip.Addr) (string, bool) {
+	ip = ip.Unmap().WithZone("")
+	if !ip.Is6() {
+		return "", false
+	}
+	p, _ := ip.Prefix(48) // 48 is a valid length for IPv6
+	return p.String(), true
+}
+
+// numberRange gives a phone number without its last four digits.
+func numberRange(a latchkey.Address) (string, bool) {
+	const last = 4
+	v := a.Value()
+	if a.Channel() != latchkey.Phone || len(v) <= last+1 {
+		return "", false
+	}
+	return v[:len(v)-last], true
+}

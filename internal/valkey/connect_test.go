@@ -1,0 +1,187 @@
+package valkey_test
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"errors"
+	"io"
+	"math/big"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/latchkey-dev/latchkey/internal/valkey"
+)
+
+var errStill = errors.New("still there")
+
+func TestUserPasswordAndDatabase(t *testing.T) {
+	t.Parallel()
+	s := start(t, "--user", "login", "on", ">p@ss/word", "~latchkey:*", "+evalsha", "+eval", "+get", "+set", "+select", "+ping", "+hello")
+	good := "redis://login:p%40ss%2Fword@" + s.addr() + "/3"
+	take(t, open(t, good), "k", noon)
+	if got := s.mustSay("INFO", "keyspace"); !strings.Contains(got, "db3:keys=1") {
+		t.Errorf("the key is not in database 3:\n%s", got)
+	}
+	for what, bad := range map[string]string{
+		"a wrong password":         "redis://login:wr0ngSecret@" + s.addr() + "/3",
+		"a user that is not there": "redis://nobody:wr0ngSecret@" + s.addr(),
+		"a database too far":       "redis://login:p%40ss%2Fword@" + s.addr() + "/99",
+		"keys that are not theirs": good + "?prefix=other:",
+	} {
+		l := open(t, bad)
+		unavailable(t, l, time.Second)
+		_, err := l.Take(t.Context(), nil, noon)
+		if err != nil {
+			t.Errorf("%s: a Take of nothing: %v", what, err)
+		}
+	}
+}
+
+func TestTLS(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	ca, cert, key := certificates(t, dir)
+	_, _, _ = ca, cert, key
+	port := freePort(t)
+	start(t, "--tls-port", strconv.Itoa(port), "--tls-cert-file", cert, "--tls-key-file", key, "--tls-ca-cert-file", ca, "--tls-auth-clients", "no")
+	addr := net.JoinHostPort("localhost", strconv.Itoa(port))
+	for _, scheme := range []string{"valkeys", "rediss"} {
+		take(t, open(t, scheme+"://"+addr+"?ca="+ca), scheme, noon)
+	}
+	for what, bad := range map[string]string{
+		"a CA that is not ours":         "valkeys://" + addr,
+		"a name not in its certificate": "valkeys://127.0.0.1:" + strconv.Itoa(port) + "?ca=" + ca,
+		"plain text":                    "valkey://" + addr,
+	} {
+		t.Run(what, func(t *testing.T) { unavailable(t, open(t, bad), 2*time.Second) })
+	}
+}
+
+// TestURLs holds what an operator may write, and that no mistake in it shows the password.
+func TestURLs(t *testing.T) {
+	t.Parallel()
+	const secret = "hunter2xyz"
+	for raw, want := range map[string]string{
+		"valkey://localhost": "",
+		"valkey://u:" + secret + "@localhost:7000/2?prefix=x:":  "",
+		"redis://:" + secret + "@[::1]:6379":                    "",
+		"rediss://localhost":                                    "",
+		"valkeys://a:1?addr=b:2&addr=c:3":                       "",
+		"http://u:" + secret + "@localhost":                     "begins with valkey://",
+		"localhost:6379":                                        "begins with valkey://",
+		"":                                                      "begins with valkey://",
+		"valkey://u:" + secret + "@":                            "no host",
+		"valkey://u:" + secret + "%zz@localhost":                "percent-encoded",
+		"valkey://u:" + secret + "@localhost:70000":             "a port is",
+		"valkey://u:" + secret + "@localhost/zero":              "number of a database",
+		"valkey://u:" + secret + "@localhost/-1":                "number of a database",
+		"valkey://u:" + secret + "@localhost/1/2":               "number of a database",
+		"valkey://u:" + secret + "@localhost?timeout=3s":        "no option \"timeout\"",
+		"valkey://u:" + secret + "@localhost?addr=b":            "addr is HOST:PORT",
+		"valkey://u:" + secret + "@localhost?addr=b:port":       "a port is",
+		"valkey://u:" + secret + "@localhost?ca=/x":             "ca is for valkeys",
+		"valkeys://u:" + secret + "@localhost?ca=/no/such/file": "ca cannot be read",
+		"valkeys://u:" + secret + "@localhost?ca=/dev/null":     "no certificate",
+		"valkey://localhost?prefix=" + strings.Repeat("x", 51):  "more than 50",
+		"valkey://u:" + secret + "@localhost?prefix=%zz":        "query is malformed",
+	} {
+		l, err := valkey.New(raw)
+		switch {
+		case want == "" && err != nil:
+			t.Errorf("New(%q): %v", raw, err)
+		case want != "" && (err == nil || !strings.Contains(err.Error(), want)):
+			t.Errorf("New(%q) gives %v, want an error with %q", raw, err, want)
+		case err != nil && strings.Contains(err.Error(), secret):
+			t.Errorf("the error shows the password: %v", err)
+		}
+		if l != nil {
+			_ = l.Close()
+		}
+	}
+}
+
+// certificates writes an authority and a certificate of localhost that it signed.
+func certificates(t *testing.T, dir string) (ca, cert, key string) {
+	t.Helper()
+	template := func(n int64, name string) *x509.Certificate {
+		return &x509.Certificate{
+			SerialNumber: big.NewInt(n), Subject: pkix.Name{CommonName: name}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+			BasicConstraintsValid: true, KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
+		}
+	}
+	write := func(name, kind string, der []byte) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	newKey := func() *ecdsa.PrivateKey {
+		k, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return k
+	}
+	caKey, leafKey := newKey(), newKey()
+	authority, leaf := template(1, "test authority"), template(2, "localhost")
+	authority.IsCA, leaf.DNSNames = true, []string{"localhost"}
+	caDER, err := x509.CreateCertificate(rand.Reader, authority, authority, &caKey.PublicKey, caKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	leafDER, err := x509.CreateCertificate(rand.Reader, leaf, authority, &leafKey.PublicKey, caKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	keyDER, err := x509.MarshalPKCS8PrivateKey(leafKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return write("ca.pem", "CERTIFICATE", caDER), write("cert.pem", "CERTIFICATE", leafDER), write("key.pem", "PRIVATE KEY", keyDER)
+}
+
+// A front is an address that leads to a server, and to another one when it is told: connections that stand stay.
+type front struct {
+	net.Listener
+	to atomic.Value // string
+}
+
+func (f *front) addr() string { return f.Addr().String() }
+
+func forward(t *testing.T, to string) *front {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := &front{Listener: l}
+	f.to.Store(to)
+	t.Cleanup(func() { _ = l.Close() })
+	go func() {
+		for {
+			in, err := l.Accept()
+			if err != nil {
+				return
+			}
+			out, err := net.Dial("tcp", f.to.Load().(string))
+			if err != nil {
+				_ = in.Close()
+				continue
+			}
+			go func() { _, _ = io.Copy(out, in); _ = out.Close() }()
+			go func() { _, _ = io.Copy(in, out); _ = in.Close() }()
+		}
+	}()
+	return f
+}

@@ -1,0 +1,212 @@
+package valkey_test
+
+import (
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/latchkey-dev/latchkey"
+	"github.com/latchkey-dev/latchkey/internal/limitertest"
+	"github.com/latchkey-dev/latchkey/internal/valkey"
+)
+
+func TestLimiter(t *testing.T) {
+	t.Parallel()
+	limitertest.Run(t, func(t *testing.T) limitertest.Fixture {
+		s := start(t)
+		return limitertest.Fixture{Limiter: open(t, s.url()), Down: s.kill}
+	})
+}
+
+var (
+	noon  = time.Date(2030, 1, 2, 12, 0, 0, 0, time.UTC)
+	three = latchkey.Rate{Every: 10 * time.Minute, Burst: 3}
+)
+
+func take(t *testing.T, l *valkey.Limiter, key string, now time.Time) latchkey.Tally {
+	t.Helper()
+	got, err := l.Take(t.Context(), []latchkey.Take{{Key: key, Rate: three}}, now)
+	if err != nil || len(got) != 1 {
+		t.Fatalf("Take: %+v, %v", got, err)
+	}
+	return got[0]
+}
+
+// unavailable checks one refusal, and that it came at once.
+func unavailable(t *testing.T, l *valkey.Limiter, limit time.Duration) {
+	t.Helper()
+	began := time.Now()
+	got, err := l.Take(t.Context(), []latchkey.Take{{Key: "k", Rate: three}}, noon)
+	took := time.Since(began)
+	if latchkey.CodeOf(err) != latchkey.Unavailable || got != nil {
+		t.Errorf("Take: %+v, %v; want Unavailable", got, err)
+	}
+	if took > limit {
+		t.Errorf("it took %v to say so, want %v at the most", took, limit)
+	}
+}
+
+// works waits until a Take is answered, and gives its tally.
+func works(t *testing.T, l *valkey.Limiter) latchkey.Tally {
+	t.Helper()
+	var got []latchkey.Tally
+	err := until(10*time.Second, func() (err error) {
+		got, err = l.Take(t.Context(), []latchkey.Take{{Key: "k", Rate: three}}, noon)
+		return err
+	})
+	if err != nil {
+		t.Fatalf("it does not work again: %v", err)
+	}
+	return got[0]
+}
+
+func TestKilledAndRestarted(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	l := open(t, s.url())
+	take(t, l, "k", noon)
+	s.kill()
+	for range 5 {
+		unavailable(t, l, time.Second)
+	}
+	s.restart()
+	if got := works(t, l); got.Remaining != 2 {
+		t.Errorf("after a restart it should count from nothing: %+v", got)
+	}
+}
+
+// TestARestartIsNotNoticed: the connections are dead and the server is there; no Take fails for it.
+func TestARestartIsNotNoticed(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	l := open(t, s.url())
+	for range 3 {
+		take(t, l, "k", noon)
+		s.restart()
+		for i := range 8 {
+			take(t, l, "other"+strconv.Itoa(i), noon)
+		}
+	}
+}
+
+func TestStartsWhileTheServerIsDown(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	s.kill()
+	l := open(t, s.url())
+	unavailable(t, l, time.Second)
+	s.restart()
+	works(t, l)
+}
+
+// TestAHangingServer: it accepts and says nothing. A login does not wait for it.
+func TestAHangingServer(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	l, late := open(t, s.url()), open(t, s.url())
+	take(t, l, "k", noon)
+	s.freeze()
+	defer s.thaw()
+	unavailable(t, l, time.Second)
+	unavailable(t, late, 2*time.Second) // has to connect first
+	unavailable(t, l, time.Second)
+	s.thaw()
+	works(t, l)
+	works(t, late)
+}
+
+func TestScriptFlushed(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	l := open(t, s.url())
+	take(t, l, "k", noon)
+	s.mustSay("SCRIPT", "FLUSH")
+	if got := take(t, l, "k", noon); got.Remaining != 1 {
+		t.Errorf("after SCRIPT FLUSH: %+v, want 1 left of three after two", got)
+	}
+}
+
+func TestDataFlushed(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	l := open(t, s.url())
+	take(t, l, "k", noon)
+	take(t, l, "k", noon)
+	s.mustSay("FLUSHALL")
+	if got := take(t, l, "k", noon); got.Remaining != 2 {
+		t.Errorf("after FLUSHALL it should count from nothing: %+v", got)
+	}
+}
+
+// TestKeysExpireWhenWhole: what says nothing any more goes by itself, a second after it is whole, and what is refused or has
+// no rate leaves nothing.
+func TestKeysExpireWhenWhole(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	l := open(t, s.url()+"?prefix=p:")
+	for want := 10; want <= 30; want += 10 {
+		take(t, l, "k", noon)
+		ms, err := strconv.Atoi(strings.TrimPrefix(s.mustSay("PTTL", "p:k"), ":"))
+		if left := time.Duration(ms) * time.Millisecond; err != nil || left > time.Duration(want)*time.Minute+time.Second || left < time.Duration(want)*time.Minute-5*time.Second {
+			t.Errorf("the key goes in %v, want in %d minutes and a second", left, want)
+		}
+	}
+	ts := []latchkey.Take{{Key: "zero"}, {Key: "k", Rate: three}, {Key: "after", Rate: three}}
+	if _, err := l.Take(t.Context(), ts, noon); err != nil {
+		t.Fatal(err)
+	}
+	if got := s.mustSay("DBSIZE"); got != ":1" {
+		t.Errorf("the server has %s keys, want the one that was taken from", got)
+	}
+	short := latchkey.Rate{Every: time.Millisecond, Burst: 5}
+	if _, err := l.Take(t.Context(), []latchkey.Take{{Key: "short", Rate: short}}, noon); err != nil {
+		t.Fatal(err)
+	}
+	err := until(10*time.Second, func() error {
+		if s.mustSay("EXISTS", "p:short") != ":0" {
+			return errStill
+		}
+		return nil
+	})
+	if err != nil {
+		t.Errorf("a key that is whole after a millisecond: %v", err)
+	}
+}
+
+// TestRoundsToTheSlowerSide: a rate between two microseconds gives no more than it says.
+func TestRoundsToTheSlowerSide(t *testing.T) {
+	t.Parallel()
+	l := open(t, start(t).url())
+	third := latchkey.Rate{Every: time.Second / 3, Burst: 3}
+	allowed := 0
+	for step := range 100_000 / 50 {
+		got, err := l.Take(t.Context(), []latchkey.Take{{Key: "k", Rate: third}}, noon.Add(time.Duration(step)*50*time.Millisecond))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got[0].Allowed {
+			allowed++
+		}
+	}
+	if most := 3 + 300; allowed > most || allowed < most-5 {
+		t.Errorf("%d in 100 s at three a second, want %d or a few less", allowed, most)
+	}
+}
+
+// TestAReplicaIsLeft: behind one address another server has become the primary; the old one refuses to write.
+func TestAReplicaIsLeft(t *testing.T) {
+	t.Parallel()
+	old, fresh := start(t), start(t)
+	front := forward(t, old.addr())
+	l := open(t, "redis://"+front.addr())
+	take(t, l, "k", noon)
+	old.mustSay("REPLICAOF", "127.0.0.1", strconv.Itoa(fresh.port))
+	front.to.Store(fresh.addr())
+	if got := works(t, l); got.Remaining != 2 {
+		t.Errorf("the new primary has never heard of the key: %+v", got)
+	}
+	if got := fresh.mustSay("DBSIZE"); got != ":1" {
+		t.Errorf("the new primary has %s keys, want one", got)
+	}
+}

@@ -1,0 +1,148 @@
+package valkey
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	client "github.com/valkey-io/valkey-go"
+)
+
+// parse reads
+//
+//	valkey://user:password@host:6379/0?prefix=latchkey:&addr=host2:6379
+//	valkeys://…?ca=FILE
+//
+// redis:// and rediss:// are the same; the s stands for TLS. The port is 6379 if none is given, the database 0, the prefix
+// of keys latchkey:. addr, repeatable, is another node of the same cluster, to be tried when the first is down. ca is a file
+// of certificates in PEM that sign the server's; without it the system's are believed.
+//
+// Errors never quote the URL: there is a password in it.
+func parse(raw string) (option client.ClientOption, prefix string, err error) {
+	u, err := url.Parse(raw)
+	if err != nil {
+		return option, "", errors.New("it is not a URL; special characters in user names and passwords are percent-encoded")
+	}
+	secure := u.Scheme == "valkeys" || u.Scheme == "rediss"
+	if !secure && u.Scheme != "valkey" && u.Scheme != "redis" {
+		return option, "", errors.New("it begins with valkey:// or valkeys://, redis:// or rediss://")
+	}
+	if u.Hostname() == "" {
+		return option, "", errors.New("it has no host: valkey://host:6379")
+	}
+	q, err := url.ParseQuery(u.RawQuery)
+	if err != nil {
+		return option, "", errors.New("its query is malformed")
+	}
+	for name := range q {
+		if !slices.Contains([]string{"addr", "ca", "prefix"}, name) {
+			return option, "", fmt.Errorf("it has no option %q: there are addr, ca, prefix", name)
+		}
+	}
+	option = defaults()
+	if err := addresses(&option, u, q["addr"]); err != nil {
+		return option, "", err
+	}
+	if option.SelectDB, err = database(u.Path); err != nil {
+		return option, "", err
+	}
+	option.Username = u.User.Username()
+	option.Password, _ = u.User.Password()
+	if option.TLSConfig, err = security(secure, u.Hostname(), q.Get("ca")); err != nil {
+		return option, "", err
+	}
+	prefix = "latchkey:"
+	if q.Has("prefix") {
+		prefix = q.Get("prefix")
+	}
+	if len(prefix) > 50 {
+		return option, "", errors.New("its prefix has more than 50 bytes")
+	}
+	return option, prefix, nil
+}
+
+// multiplex is how many connections there are to a server, as a power of two: more bring nothing to one that has one thread.
+const multiplex = 1
+
+// defaults suit short commands on a near network.
+func defaults() client.ClientOption {
+	return client.ClientOption{
+		ClientName:   "latchkey",
+		DisableCache: true, // nothing is read that could be cached
+		DisableRetry: true, // Limiter.run does it
+		// Dialling and greeting have so long each. A server that answers nothing for so long is given up, and its
+		// connection with it.
+		Dialer:           net.Dialer{Timeout: timeout / 2, KeepAlive: time.Second},
+		ConnWriteTimeout: 2 * timeout,
+		// Kilobytes instead of half a megabyte each: a Take has some hundred bytes.
+		ReadBufferEachConn: 32 << 10, WriteBufferEachConn: 32 << 10,
+		// 4,096 Takes under way on each connection, before one must wait for its place in the queue.
+		RingScaleEachConn: 12,
+		PipelineMultiplex: multiplex,
+	}
+}
+
+func addresses(option *client.ClientOption, u *url.URL, more []string) error {
+	port := u.Port()
+	if port == "" {
+		port = "6379"
+	}
+	option.InitAddress = []string{net.JoinHostPort(u.Hostname(), port)}
+	for _, a := range more {
+		if host, port, err := net.SplitHostPort(a); err != nil || host == "" || port == "" {
+			return errors.New("addr is HOST:PORT")
+		}
+		option.InitAddress = append(option.InitAddress, a)
+	}
+	for _, a := range option.InitAddress {
+		_, port, _ := net.SplitHostPort(a)
+		if n, err := strconv.Atoi(port); err != nil || n < 1 || n > 65535 {
+			return errors.New("a port is a number from 1 to 65535")
+		}
+	}
+	return nil
+}
+
+func database(path string) (int, error) {
+	text := strings.TrimPrefix(path, "/")
+	if text == "" {
+		return 0, nil
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 0 || n > 1_000_000 {
+		return 0, errors.New("its path is the number of a database, such as /0")
+	}
+	return n, nil
+}
+
+// security gives how to speak to the server: nil for plain text. The name in the URL stands in the certificate of every
+// node, also of one that the cluster knows by its address.
+func security(secure bool, host, ca string) (*tls.Config, error) {
+	if !secure {
+		if ca != "" {
+			return nil, errors.New("ca is for valkeys:// and rediss://")
+		}
+		return nil, nil
+	}
+	c := &tls.Config{ServerName: host, MinVersion: tls.VersionTLS12}
+	if ca == "" {
+		return c, nil
+	}
+	pem, err := os.ReadFile(ca)
+	if err != nil {
+		return nil, fmt.Errorf("ca cannot be read: %w", err)
+	}
+	c.RootCAs = x509.NewCertPool()
+	if !c.RootCAs.AppendCertsFromPEM(pem) {
+		return nil, errors.New("ca holds no certificate in PEM")
+	}
+	return c, nil
+}

@@ -46,8 +46,8 @@ func useUp(t *testing.T, l *memory.Limiter, key string, r latchkey.Rate, now tim
 	}
 }
 
-// TestAFloodOfInventedKeysForgetsNoWornCounter: the attacker's own counters, and those that protect his victims, outlive a
-// million keys that he makes up, also when these are of a rate that takes far longer to be whole again.
+// TestAFloodOfInventedKeysForgetsNoWornCounter: the attacker's own counters, and those that protect his victims, outlive
+// 200,000 keys that he makes up, also when these are of a rate that takes far longer to be whole again.
 func TestAFloodOfInventedKeysForgetsNoWornCounter(t *testing.T) {
 	t.Parallel()
 	l := memory.NewLimiter(least)
@@ -57,7 +57,7 @@ func TestAFloodOfInventedKeysForgetsNoWornCounter(t *testing.T) {
 		worn = append(worn, fmt.Sprint("start/client/192.0.2.", i))
 		useUp(t, l, worn[i], ten, noon)
 	}
-	for i := range 1_000_000 {
+	for i := range 200_000 {
 		r := ten
 		if i%2 == 0 {
 			r = hourly
@@ -71,8 +71,8 @@ func TestAFloodOfInventedKeysForgetsNoWornCounter(t *testing.T) {
 			t.Errorf("%s was used up, and is forgotten after a flood: %+v", key, got)
 		}
 	}
-	if n := l.Forgotten(); n < 1_000_000-2*least {
-		t.Errorf("%d keys forgotten in a flood of a million: the bound does not hold", n)
+	if n := l.Forgotten(); n < 200_000-2*least {
+		t.Errorf("%d keys forgotten in a flood of 200,000: the bound does not hold", n)
 	}
 }
 
@@ -100,7 +100,7 @@ func TestWholeKeysAreForgotten(t *testing.T) {
 	t.Parallel()
 	l := memory.NewLimiter(least)
 	now := noon
-	for i := range 100_000 {
+	for i := range 20_000 {
 		now = now.Add(time.Second) // with one take a minute to come back, some 60 keys are not whole at a time
 		take(t, l, strconv.Itoa(i), ten, now)
 	}
@@ -109,15 +109,15 @@ func TestWholeKeysAreForgotten(t *testing.T) {
 	}
 }
 
-// TestMemoryHasABound: two million keys in a limiter for 65,536 take what 65,536 take.
+// TestMemoryHasABound: 300,000 keys in a limiter for 16,384 take what 16,384 take.
 func TestMemoryHasABound(t *testing.T) { // not parallel: it measures the heap
-	l := memory.NewLimiter(1 << 16)
+	l := memory.NewLimiter(1 << 14)
 	before := heap()
-	for i := range 2_000_000 {
+	for i := range 300_000 {
 		take(t, l, strconv.Itoa(i), ten, noon)
 	}
-	if grown := heap() - before; grown > 2<<20 {
-		t.Errorf("the heap grew by %d bytes; 65,536 slots of 24 bytes are 1,572,864", grown)
+	if grown := heap() - before; grown > 1<<20 {
+		t.Errorf("the heap grew by %d bytes; 16,384 slots of 24 bytes are 393,216", grown)
 	}
 	runtime.KeepAlive(l)
 }

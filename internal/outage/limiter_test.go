@@ -211,14 +211,17 @@ func TestACallerThatWentAwayIsNoOutage(t *testing.T) {
 
 func TestCloseClosesBoth(t *testing.T) {
 	t.Parallel()
-	for _, first := range []error{nil, errCause} {
-		a, b := &closer{err: first}, &closer{err: errors.New("second")}
+	errSecond := errors.New("second")
+	for _, tt := range []struct{ first, second, want error }{
+		{nil, nil, nil}, {errCause, errSecond, errCause}, {nil, errSecond, errSecond}, {errCause, nil, errCause},
+	} {
+		a, b := &closer{err: tt.first}, &closer{err: tt.second}
 		err := (&outage.Limiter{Shared: a, Local: b}).Close()
 		if !a.closed || !b.closed {
 			t.Error("one of the two stays open")
 		}
-		if want := map[bool]error{true: first, false: b.err}[first != nil]; err != want {
-			t.Errorf("Close: %v, want %v", err, want)
+		if !errors.Is(err, tt.want) {
+			t.Errorf("Close: %v, want %v", err, tt.want)
 		}
 	}
 }

@@ -23,8 +23,7 @@ import (
 // come back by themselves. A Take is one round trip; in a cluster, where the keys of one Take live on different nodes, one
 // for each key, in their order.
 type Limiter struct {
-	option client.ClientOption
-	prefix string // of every key
+	settings
 	script *client.Lua
 
 	mu     sync.Mutex
@@ -40,29 +39,26 @@ type dial struct {
 	err    error
 }
 
-// timeout is how long a Take may take: a login waits for it.
-const timeout = 200 * time.Millisecond
-
 //go:embed take.lua
 var script string
 
 // New reads the server's URL (see parse) and touches nothing: the first Take connects. So a node can start while the
 // server is down.
 func New(url string) (*Limiter, error) {
-	option, prefix, err := parse(url)
+	s, err := parse(url)
 	if err != nil {
 		return nil, err
 	}
-	return &Limiter{option: option, prefix: prefix, script: client.NewLuaScript(script)}, nil
+	return &Limiter{settings: s, script: client.NewLuaScript(script)}, nil
 }
 
-// Take implements latchkey.Limiter. It answers within 200 ms, or half a second if it has to connect first.
+// Take implements latchkey.Limiter. It answers within its timeout, or twice that if it has to connect first.
 // Times are kept in microseconds; a rate that is finer is rounded to the slower side.
 func (l *Limiter) Take(ctx context.Context, ts []latchkey.Take, now time.Time) ([]latchkey.Tally, error) {
 	if len(ts) == 0 {
 		return nil, nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, timeout)
+	ctx, cancel := context.WithTimeout(ctx, l.timeout)
 	defer cancel()
 	out, err := l.take(ctx, ts, now)
 	if err != nil {

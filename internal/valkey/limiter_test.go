@@ -3,6 +3,7 @@ package valkey_test
 import (
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -33,8 +34,8 @@ func take(t *testing.T, l *valkey.Limiter, key string, now time.Time) latchkey.T
 	return got[0]
 }
 
-// unavailable checks one refusal, and that it came at once.
-func unavailable(t *testing.T, l *valkey.Limiter, limit time.Duration) {
+// unavailable checks one refusal, and that it did not wait for what may take for ever.
+func unavailable(t *testing.T, l *valkey.Limiter) {
 	t.Helper()
 	began := time.Now()
 	got, err := l.Take(t.Context(), []latchkey.Take{{Key: "k", Rate: three}}, noon)
@@ -42,8 +43,8 @@ func unavailable(t *testing.T, l *valkey.Limiter, limit time.Duration) {
 	if latchkey.CodeOf(err) != latchkey.Unavailable || got != nil {
 		t.Errorf("Take: %+v, %v; want Unavailable", got, err)
 	}
-	if took > limit {
-		t.Errorf("it took %v to say so, want %v at the most", took, limit)
+	if took > 5*time.Second {
+		t.Errorf("it took %v to say so", took)
 	}
 }
 
@@ -68,7 +69,7 @@ func TestKilledAndRestarted(t *testing.T) {
 	take(t, l, "k", noon)
 	s.kill()
 	for range 5 {
-		unavailable(t, l, time.Second)
+		unavailable(t, l)
 	}
 	s.restart()
 	if got := works(t, l); got.Remaining != 2 {
@@ -95,7 +96,7 @@ func TestStartsWhileTheServerIsDown(t *testing.T) {
 	s := start(t)
 	s.kill()
 	l := open(t, s.url())
-	unavailable(t, l, time.Second)
+	unavailable(t, l)
 	s.restart()
 	works(t, l)
 }
@@ -104,13 +105,18 @@ func TestStartsWhileTheServerIsDown(t *testing.T) {
 func TestAHangingServer(t *testing.T) {
 	t.Parallel()
 	s := start(t)
-	l, late := open(t, s.url()), open(t, s.url())
-	take(t, l, "k", noon)
+	l, late := open(t, s.quickURL()), open(t, s.quickURL())
+	works(t, l)
 	s.freeze()
 	defer s.thaw()
-	unavailable(t, l, time.Second)
-	unavailable(t, late, 2*time.Second) // has to connect first
-	unavailable(t, l, time.Second)
+	unavailable(t, l)
+	unavailable(t, late) // has to connect first
+	unavailable(t, l)
+	var all sync.WaitGroup
+	for range 500 {
+		all.Go(func() { unavailable(t, l) })
+	}
+	all.Wait()
 	s.thaw()
 	works(t, l)
 	works(t, late)
@@ -144,7 +150,7 @@ func TestDataFlushed(t *testing.T) {
 func TestKeysExpireWhenWhole(t *testing.T) {
 	t.Parallel()
 	s := start(t)
-	l := open(t, s.url()+"?prefix=p:")
+	l := open(t, s.url()+"&prefix=p:")
 	for want := 10; want <= 30; want += 10 {
 		take(t, l, "k", noon)
 		ms, err := strconv.Atoi(strings.TrimPrefix(s.mustSay("PTTL", "p:k"), ":"))
@@ -199,7 +205,7 @@ func TestAReplicaIsLeft(t *testing.T) {
 	t.Parallel()
 	old, fresh := start(t), start(t)
 	front := forward(t, old.addr())
-	l := open(t, "redis://"+front.addr())
+	l := open(t, "redis://"+front.addr()+"?timeout=30s")
 	take(t, l, "k", noon)
 	old.mustSay("REPLICAOF", "127.0.0.1", strconv.Itoa(fresh.port))
 	front.to.Store(fresh.addr())

@@ -3,6 +3,7 @@ package valkey_test
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -82,15 +83,13 @@ func (s *server) run() error {
 	return until(10*time.Second, func() error {
 		select {
 		case <-exited:
-			return errExited
+			return fmt.Errorf("it ended by itself: %w", os.ErrProcessDone)
 		default:
 		}
 		_, err := s.say("PING")
 		return err
 	})
 }
-
-var errExited = fmt.Errorf("the process ended: %w", os.ErrProcessDone)
 
 // kill ends the process as a power cut would.
 func (s *server) kill() {
@@ -115,7 +114,10 @@ func (s *server) freeze() { _ = s.cmd.Process.Signal(syscall.SIGSTOP) }
 func (s *server) thaw()   { _ = s.cmd.Process.Signal(syscall.SIGCONT) }
 
 func (s *server) addr() string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(s.port)) }
-func (s *server) url() string  { return "valkey://" + s.addr() }
+
+// url has a timeout that no busy machine reaches; quickURL the one that a Take has where nobody asks for another.
+func (s *server) url() string      { return "valkey://" + s.addr() + "?timeout=30s" }
+func (s *server) quickURL() string { return "valkey://" + s.addr() }
 
 // say sends one command in a connection of its own and gives the raw answer's first line; of a bulk string, its text.
 func (s *server) say(words ...string) (string, error) {
@@ -172,7 +174,7 @@ func until(limit time.Duration, f func() error) error {
 	over := time.After(limit)
 	for {
 		err := f()
-		if err == nil || err == errExited {
+		if err == nil || errors.Is(err, os.ErrProcessDone) {
 			return err
 		}
 		select {

@@ -8,7 +8,6 @@ import (
 	"net"
 	"net/url"
 	"os"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -16,64 +15,79 @@ import (
 	client "github.com/valkey-io/valkey-go"
 )
 
+// settings are what the URL says.
+type settings struct {
+	option  client.ClientOption
+	prefix  string        // of every key
+	timeout time.Duration // of a Take: a login waits for it
+}
+
 // parse reads
 //
-//	valkey://user:password@host:6379/0?prefix=latchkey:&addr=host2:6379
+//	valkey://user:password@host:6379/0?prefix=latchkey:&timeout=200ms&addr=host2:6379
 //	valkeys://…?ca=FILE
 //
 // redis:// and rediss:// are the same; the s stands for TLS. The port is 6379 if none is given, the database 0, the prefix
-// of keys latchkey:. addr, repeatable, is another node of the same cluster, to be tried when the first is down. ca is a file
-// of certificates in PEM that sign the server's; without it the system's are believed.
+// of keys latchkey:, the timeout 200 ms. addr, repeatable, is another node of the same cluster, to be tried when the first is
+// down. ca is a file of certificates in PEM that sign the server's; without it the system's are believed.
 //
 // Errors never quote the URL: there is a password in it.
-func parse(raw string) (option client.ClientOption, prefix string, err error) {
+func parse(raw string) (s settings, err error) {
 	u, err := url.Parse(raw)
 	if err != nil {
-		return option, "", errors.New("it is not a URL; special characters in user names and passwords are percent-encoded")
+		return s, errors.New("it is not a URL; special characters in user names and passwords are percent-encoded")
 	}
 	secure := u.Scheme == "valkeys" || u.Scheme == "rediss"
 	if !secure && u.Scheme != "valkey" && u.Scheme != "redis" {
-		return option, "", errors.New("it begins with valkey:// or valkeys://, redis:// or rediss://")
+		return s, errors.New("it begins with valkey:// or valkeys://, redis:// or rediss://")
 	}
 	if u.Hostname() == "" {
-		return option, "", errors.New("it has no host: valkey://host:6379")
+		return s, errors.New("it has no host: valkey://host:6379")
 	}
-	q, err := url.ParseQuery(u.RawQuery)
+	q, err := options(u.RawQuery)
 	if err != nil {
-		return option, "", errors.New("its query is malformed")
+		return s, err
 	}
-	for name := range q {
-		if !slices.Contains([]string{"addr", "ca", "prefix"}, name) {
-			return option, "", fmt.Errorf("it has no option %q: there are addr, ca, prefix", name)
+	if s.prefix = q.Get("prefix"); len(s.prefix) > 50 {
+		return s, errors.New("its prefix has more than 50 bytes")
+	}
+	if s.timeout, err = time.ParseDuration(q.Get("timeout")); err != nil || s.timeout < 10*time.Millisecond || s.timeout > time.Minute {
+		return s, errors.New("its timeout is a time from 10ms to 1m")
+	}
+	s.option = defaults(s.timeout)
+	if err := addresses(&s.option, u, q["addr"]); err != nil {
+		return s, err
+	}
+	if s.option.SelectDB, err = database(u.Path); err != nil {
+		return s, err
+	}
+	s.option.Username = u.User.Username()
+	s.option.Password, _ = u.User.Password()
+	s.option.TLSConfig, err = security(secure, u.Hostname(), q.Get("ca"))
+	return s, err
+}
+
+// options gives the query with its defaults, if every part of it is known.
+func options(query string) (url.Values, error) {
+	given, err := url.ParseQuery(query)
+	if err != nil {
+		return nil, errors.New("its query is malformed")
+	}
+	q := url.Values{"prefix": {"latchkey:"}, "timeout": {"200ms"}, "addr": nil, "ca": nil}
+	for name, values := range given {
+		if _, known := q[name]; !known {
+			return nil, fmt.Errorf("it has no option %q: there are addr, ca, prefix, timeout", name)
 		}
+		q[name] = values
 	}
-	option = defaults()
-	if err := addresses(&option, u, q["addr"]); err != nil {
-		return option, "", err
-	}
-	if option.SelectDB, err = database(u.Path); err != nil {
-		return option, "", err
-	}
-	option.Username = u.User.Username()
-	option.Password, _ = u.User.Password()
-	if option.TLSConfig, err = security(secure, u.Hostname(), q.Get("ca")); err != nil {
-		return option, "", err
-	}
-	prefix = "latchkey:"
-	if q.Has("prefix") {
-		prefix = q.Get("prefix")
-	}
-	if len(prefix) > 50 {
-		return option, "", errors.New("its prefix has more than 50 bytes")
-	}
-	return option, prefix, nil
+	return q, nil
 }
 
 // multiplex is how many connections there are to a server, as a power of two: more bring nothing to one that has one thread.
 const multiplex = 1
 
 // defaults suit short commands on a near network.
-func defaults() client.ClientOption {
+func defaults(timeout time.Duration) client.ClientOption {
 	return client.ClientOption{
 		ClientName:   "latchkey",
 		DisableCache: true, // nothing is read that could be cached

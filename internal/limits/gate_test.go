@@ -122,7 +122,7 @@ func TestEachPolicyStopsWhatItIsFor(t *testing.T) {
 			return from(fmt.Sprintf("10.0.%d.%d", i/256, i%256), email("person@example.com"))
 		}},
 		"a range of numbers from many networks": {"start-range", "", func(i int) limits.Sign {
-			return from(fmt.Sprintf("10.0.%d.%d", i/256, i%256), phone(fmt.Sprintf("+49151123%04d", i)))
+			return from(fmt.Sprintf("10.0.%d.%d", i/256, i%256), phone(fmt.Sprintf("+49151123%04d", i*487)))
 		}},
 		"a country from many networks": {"start-country", "", func(i int) limits.Sign {
 			return from(fmt.Sprintf("10.0.%d.%d", i/256, i%256), phone(fmt.Sprintf("+491511%04d000", i)))
@@ -268,6 +268,10 @@ func TestWhatACallLacksIsNotCounted(t *testing.T) {
 	w.start(s)
 	if got := keys(w); strings.Contains(got, "start-country") {
 		t.Errorf("a number of an unknown country takes from %q", got)
+	}
+	w.start(from("::ffff:192.0.2.7", email("a@example.com")))
+	if got := keys(w); strings.Contains(got, "start-site") {
+		t.Errorf("an IPv4 address written as IPv6 has a site, which is that of all others; it takes from %q", got)
 	}
 	w.start(limits.Sign{Caller: limits.Caller{Project: game}, To: email("a@example.com")})
 	if got := keys(w); !strings.HasPrefix(got, "start-client ") {

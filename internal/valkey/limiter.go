@@ -1,8 +1,8 @@
-// Package valkey keeps the Limiter of many nodes in Valkey, or in Redis from version 6.2 on: one server, or a cluster.
+// Package valkey keeps the Limiter of many nodes in Valkey, or in Redis 7: one server, or a cluster.
 //
-// It holds nothing that must last: no persistence is needed, and a server that comes back empty counts from nothing. What
-// it needs is that no key is evicted while there is room (maxmemory-policy volatile-ttl suits) and, of a user with limited
-// rights, the commands EVALSHA, EVAL, GET and SET on latchkey:* keys, and CLUSTER for a cluster.
+// It holds nothing that must last: no persistence is needed, and a server that comes back empty counts from nothing. Of a
+// server that runs out of memory, maxmemory-policy volatile-ttl gives up the keys that are nearest to being whole. A user with
+// limited rights needs EVALSHA, EVAL, GET and SET on latchkey:* keys, HELLO, PING, SELECT, and CLUSTER for a cluster.
 package valkey
 
 import (
@@ -85,6 +85,15 @@ func (l *Limiter) take(ctx context.Context, ts []latchkey.Take, now time.Time) (
 		return nil, err
 	}
 	if c.Mode() != client.ClientModeCluster {
+		out, err := l.ask(ctx, c, ts, now)
+		if !readOnly(err) {
+			return out, err
+		}
+		// The server has become a replica, and its address may lead to the new primary by now. Nothing was written.
+		l.leave(c)
+		if c, err = l.connect(ctx); err != nil {
+			return nil, err
+		}
 		return l.ask(ctx, c, ts, now)
 	}
 	// Keys of one Take count different things, so no hash tag can bring them together: an address is asked for by many
@@ -150,11 +159,13 @@ func (l *Limiter) run(ctx context.Context, c client.Client, keys, args []string)
 		}
 		answer = l.script.Exec(ctx, c, keys, args)
 	}
-	fulls, err := answer.AsIntSlice()
-	if said, ok := client.IsValkeyErr(err); ok && strings.HasPrefix(said.Error(), "READONLY ") {
-		l.leave(c)
-	}
-	return fulls, err
+	return answer.AsIntSlice()
+}
+
+// readOnly reports the answer of a replica. An answer's first word is its code.
+func readOnly(err error) bool {
+	said, ok := client.IsValkeyErr(err)
+	return ok && strings.HasPrefix(said.Error(), "READONLY ")
 }
 
 // connect gives the client. If there is none yet, one Take makes it and the others wait for it, each no longer than its
@@ -198,8 +209,7 @@ func (l *Limiter) reach(d *dial) {
 	close(d.done)
 }
 
-// leave gives up a client whose server has become a replica: the address leads to another server by now, and a connection
-// that lives would stay with the old one.
+// leave gives up a client whose server has become a replica: connections that live would stay with it.
 func (l *Limiter) leave(c client.Client) {
 	l.mu.Lock()
 	ours := l.client == c

@@ -211,6 +211,14 @@ func claimModules() []module {
 		{"oidcc-ensure-other-scope-order-succeeds", scope("email openid", "email"), []twin{
 			{"no ID token unless openid comes first", "no ID token", document("/token", "id_token", nil)},
 		}},
+		// What newer editions of the suite have in place of the one before.
+		{"oidcc-alternate-happy-flow", func(v *visit) {
+			v.reverse = true
+			v.has(v.scoped("email openid"), "email", "email_verified")
+		}, []twin{
+			{"no ID token unless openid comes first", "no ID token", document("/token", "id_token", nil)},
+			{"no email", "no email", document("/userinfo", "email", nil)},
+		}},
 		{"oidcc-claims-essential", func(v *visit) {
 			said := v.scoped("openid profile", "claims", `{"userinfo":{"name":{"essential":true}}}`)
 			v.has(said, "name")

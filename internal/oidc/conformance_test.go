@@ -58,6 +58,7 @@ type visit struct {
 	post    bool   // client_secret_post instead of client_secret_basic
 	address string
 	passive bool // the person presses no button of a page that asks
+	reverse bool // the parameters of a request come in the opposite order
 	jar     map[string]string
 	faults  []string
 }
@@ -235,7 +236,11 @@ func (v *visit) authorizeBy(method string, change ...string) outcome {
 	if method == http.MethodPost {
 		v.walk(&o, v.browse(method, endpoint, q, "cross-site"), endpoint)
 	} else {
-		v.walk(&o, v.browse(method, endpoint+"?"+q.Encode(), nil, "cross-site"), endpoint)
+		parameters := strings.Split(q.Encode(), "&") // by name
+		if v.reverse {
+			slices.Reverse(parameters)
+		}
+		v.walk(&o, v.browse(method, endpoint+"?"+strings.Join(parameters, "&"), nil, "cross-site"), endpoint)
 	}
 	return o
 }

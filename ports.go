@@ -87,7 +87,7 @@ type LoginStore interface {
 	DenyChallenge(ctx context.Context, h Hash, why string, from Origin, now time.Time) (Challenge, error)
 	// CompleteChallenge applies Attempt.Judge. A wrong answer is counted on the challenge and on its address; a right
 	// one spends the challenge, ensures the user, forgets the guesses and stores the authorization code, all in the
-	// same commit, and the session of the browser, whose earlier one ends as EndSession would have it. Of concurrent right
+	// same commit, and the session of the browser, whose earlier one ends as Ending.Judge has it. Of concurrent right
 	// answers exactly one succeeds. Every attempt stores its event, so that the time it takes tells nothing.
 	CompleteChallenge(ctx context.Context, a Attempt, now time.Time) (Outcome, error)
 	// RedeemCode applies Redemption.Judge. Of concurrent redemptions of one code the first gives a grant and the

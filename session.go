@@ -94,20 +94,22 @@ type Ending struct {
 	ID      SessionID
 	Project ProjectID
 	User    UserID // whose it must be; zero: whoever holds the session's own token may end it
-	Why     string // the event's Detail
+	Next    Session // that a login put in its place; zero: the browser is signed out
+	Why     string  // the event's Detail
 	From    Origin
 }
 
 // Ended is what an Ending leads to; the store writes it in one commit.
 type Ended struct {
 	Done   bool    // false: there was no such session, and there is no event
-	Grants []Grant // that end with it, as they must be stored next
+	Grants []Grant // that end with it, or go over to the next one, as they must be stored next
 	Event  Event
 }
 
 // Judge is the rule of signing out: s is the session that x.ID names, or zero, and gs the grants that came of it. Those
 // without refresh tokens end with it; one that was asked for to be used in the person's absence stays (OIDC Core §11) and
-// is ended by itself.
+// is ended by itself. Who only proved their address anew, because one client asked for that, stays signed in at the others:
+// the grants go over to the next session.
 func (x Ending) Judge(s Session, gs []Grant, now time.Time) Ended {
 	if s.ID.IsZero() || s.Project != x.Project || !x.User.IsZero() && s.User != x.User {
 		return Ended{}
@@ -116,10 +118,15 @@ func (x Ending) Judge(s Session, gs []Grant, now time.Time) Ended {
 		At: now, Kind: SessionEnded, Project: s.Project, User: s.User, Address: s.To.String(), From: x.From, Detail: x.Why,
 	}}
 	for _, g := range gs {
-		if g.Session == s.ID && !g.Offline() && g.Revoked.IsZero() {
-			g.Revoked = now
-			out.Grants = append(out.Grants, g)
+		if g.Session != s.ID || g.Offline() || !g.Revoked.IsZero() {
+			continue
 		}
+		if x.Next.User == s.User && !x.Next.ID.IsZero() {
+			g.Session = x.Next.ID
+		} else {
+			g.Revoked = now
+		}
+		out.Grants = append(out.Grants, g)
 	}
 	return out
 }

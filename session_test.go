@@ -234,6 +234,29 @@ func TestEndingTakesGrants(t *testing.T) {
 	}
 }
 
+func TestEndingForAnotherSession(t *testing.T) {
+	t.Parallel()
+	held := latchkey.Grant{ID: grantID(6), Project: project, User: annID, Session: sessionID(8)}
+	for name, c := range map[string]struct {
+		next latchkey.UserID
+		over bool
+	}{
+		"of the same person": {annID, true},
+		"of another person":  {latchkey.UserID{UUID: latchkey.UUID{2}}, false},
+	} {
+		x := ending()
+		x.Next = latchkey.Session{ID: sessionID(9), User: c.next}
+		out := x.Judge(annSession(), []latchkey.Grant{held}, noon)
+		if len(out.Grants) != 1 {
+			t.Fatalf("%s: %d grants change, want 1", name, len(out.Grants))
+		}
+		g := out.Grants[0]
+		if c.over != (g.Session == sessionID(9) && g.Revoked.IsZero()) || c.over == (g.Revoked == noon) {
+			t.Errorf("%s: the grant has session %v and was revoked at %v", name, g.Session, g.Revoked)
+		}
+	}
+}
+
 func TestEndingOfWhatIsAnothers(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {

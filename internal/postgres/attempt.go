@@ -133,6 +133,6 @@ func endingOf(old *attemptLoaded, out *latchkey.Outcome, now time.Time) latchkey
 	if out.Session.ID.IsZero() || out.End.IsZero() {
 		return latchkey.Ended{}
 	}
-	end := latchkey.Ending{ID: out.End, Project: out.Session.Project, Why: "signed in anew", From: out.Session.From}
+	end := latchkey.Ending{ID: out.End, Project: out.Session.Project, Next: out.Session, Why: "signed in anew", From: out.Session.From}
 	return end.Judge(old.session, old.grants, now)
 }

@@ -27,7 +27,8 @@ const (
 		auth_time, created, rotated, expires, revoked) SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? WHERE @`
 	rotateGrant = `UPDATE grants SET generation = ?, rotated = ?, revoked = ?
 		WHERE id = ? AND generation = ? AND rotated = ? AND revoked = ? AND @ RETURNING 1`
-	revokeGrant = `UPDATE grants SET revoked = ? WHERE id = ? AND revoked = 0 AND @ RETURNING 1`
+	revokeGrant  = `UPDATE grants SET revoked = ? WHERE id = ? AND revoked = 0 AND @ RETURNING 1`
+	leaveSession = `UPDATE grants SET session = ?, revoked = ? WHERE id = ? AND revoked = 0 AND @ RETURNING 1`
 )
 
 // RedeemCode implements latchkey.LoginStore.

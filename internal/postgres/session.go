@@ -132,7 +132,10 @@ func (c *change) endSession(id latchkey.SessionID, out latchkey.Ended) {
 	c.step(deleteSession)
 	c.putHandle(id.Handle)
 	for _, g := range out.Grants {
-		c.revoke(g.ID, g.Revoked)
+		c.step(leaveSession)
+		c.putHandle(g.Session.Handle)
+		c.putTime(g.Revoked)
+		c.putHandle(g.ID.Handle)
 	}
 }
 

@@ -166,7 +166,7 @@ func (c *conn) storeSession(out latchkey.Outcome, now time.Time) error {
 		return nil
 	}
 	if !out.End.IsZero() {
-		end := latchkey.Ending{ID: out.End, Project: out.Session.Project, Why: "signed in anew", From: out.Session.From}
+		end := latchkey.Ending{ID: out.End, Project: out.Session.Project, Next: out.Session, Why: "signed in anew", From: out.Session.From}
 		if _, err := c.endSession(end, now); err != nil {
 			return err
 		}

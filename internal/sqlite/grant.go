@@ -21,8 +21,9 @@ const (
 		ORDER BY g.id DESC`
 	insertGrant = `INSERT INTO grants (id, project, client, user, epoch, channel, scope, payload, session, generation,
 		auth_time, created, rotated, expires, revoked) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
-	rotateGrant = `UPDATE grants SET generation = ?, rotated = ?, revoked = ? WHERE id = ?`
-	revokeGrant = `UPDATE grants SET revoked = ? WHERE id = ? AND revoked = 0`
+	rotateGrant  = `UPDATE grants SET generation = ?, rotated = ?, revoked = ? WHERE id = ?`
+	revokeGrant  = `UPDATE grants SET revoked = ? WHERE id = ? AND revoked = 0`
+	leaveSession = `UPDATE grants SET session = ?, revoked = ? WHERE id = ? AND revoked = 0`
 )
 
 // RedeemCode implements latchkey.LoginStore.
@@ -191,6 +192,15 @@ func (c *conn) revokeGrant(id latchkey.GrantID, now time.Time) error {
 	q := c.stmt(revokeGrant)
 	q.putTime(now)
 	q.putHandle(id.Handle)
+	return q.exec()
+}
+
+// leaveSession stores what Ending.Judge changes of a grant.
+func (c *conn) leaveSession(g latchkey.Grant) error {
+	q := c.stmt(leaveSession)
+	q.putHandle(g.Session.Handle)
+	q.putTime(g.Revoked)
+	q.putHandle(g.ID.Handle)
 	return q.exec()
 }
 

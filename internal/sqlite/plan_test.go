@@ -12,7 +12,7 @@ func TestNoLoginScansATable(t *testing.T) {
 	for _, text := range []string{
 		challengeByID, challengeByLink, resendChallenge, judgeChallenge, selectGuesses, deleteGuesses, deleteGuessNetworks,
 		userByID, userByEmail, userByPhone, usersAfter, standing, loginUser, codeByID, spendCode, grantByID, rotateGrant,
-		revokeGrant, dueMessages, leaseMessage, retryMessage, deleteMessage, projectByID, clientByID, clientsOfProject,
+		revokeGrant, leaveSession, dueMessages, leaseMessage, retryMessage, deleteMessage, projectByID, clientByID, clientsOfProject,
 		keysOfProject, lastEventsOf, nextEventProject, sweepChallenges, sweepCodes, sweepGrants, sweepEvents,
 		archiveProjects, archiveKeys, archiveClients, archiveUsers, archiveGuesses, archiveNetworks, archiveGrants, archiveSessions,
 		archiveEvents, archiveCursor,

@@ -95,7 +95,7 @@ func (c *conn) endSession(x latchkey.Ending, now time.Time) (out latchkey.Ended,
 		return out, nil
 	}
 	for _, g := range out.Grants {
-		if err := c.revokeGrant(g.ID, g.Revoked); err != nil {
+		if err := c.leaveSession(g); err != nil {
 			return out, err
 		}
 	}

@@ -315,6 +315,31 @@ func completeEndsSession(w *world) {
 	same(w, "events of the end", w.count(latchkey.SessionEnded), 1)
 }
 
+// completeCarriesGrants: who proves their address anew, because one client asked for that, stays signed in at the others.
+func completeCarriesGrants(w *world) {
+	to := w.Email()
+	first := w.stays(to)
+	online, away := w.enters(first.Session), w.enters(first.Session, toStayAway)
+	w.now = w.now.Add(time.Minute)
+	a := w.Staying(w.start(to), first.Session.ID, w.now)
+	out, err := w.CompleteChallenge(w.ctx(), a, w.now)
+	w.must(err)
+	w.wants("the right answer", out.Verdict, "")
+	s, _ := w.session(first.Session.ID)
+	same(w, "the earlier session", s, latchkey.Session{})
+	online.Session = a.NewSession
+	for what, want := range map[string]latchkey.Grant{"of the earlier session": online, "with refresh tokens": away} {
+		_, g := w.standing(first.User.ID, want.ID)
+		same(w, "the grant "+what, g, want)
+	}
+	w.now = w.now.Add(time.Second)
+	_, err = w.EndSession(w.ctx(), w.Ending(out.Session), w.now)
+	w.must(err)
+	online.Revoked = w.now
+	_, g := w.standing(first.User.ID, online.ID)
+	same(w, "the grant, once the new session ends", g, online)
+}
+
 func completeLeavesForeignSession(w *world) {
 	ours := w.stays(w.Email())
 	w.project = w.newProject("Other")

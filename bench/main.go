@@ -3,6 +3,7 @@
 //
 //	go run ./bench                                     32 workers, 20 s, new and returning users, HS256
 //	go run ./bench -alg RS256 -protocol oauth2 -profile
+//	go run ./bench -store postgres -seed 10000000
 //	go run ./bench -polls 18000                        devices that wait for their link, held at the same time
 //
 // README.md says how to read what it prints. It is a program of its own and talks to the server only as a client would:
@@ -33,8 +34,10 @@ type options struct {
 	Pool     int           `json:"pool"` // how many users return
 	Alg      string        `json:"alg"`
 	Protocol string        `json:"protocol"`
-	Binary   string        `json:"-"` // empty: build one
-	Dir      string        `json:"-"` // where the database goes
+	Store    string        `json:"store"`
+	Seed     int           `json:"seed,omitempty"` // users that are there before
+	Binary   string        `json:"-"`              // empty: build one
+	Dir      string        `json:"-"`              // where the database goes
 	JSON     string        `json:"-"`
 	Profile  bool          `json:"-"`
 
@@ -98,6 +101,8 @@ func parse(args []string) (options, error) {
 	f.IntVar(&o.Pool, "pool", 2000, "how many different users return")
 	f.StringVar(&o.Alg, "alg", "HS256", "HS256, RS256, ES256 or EdDSA")
 	f.StringVar(&o.Protocol, "protocol", "jwt", "jwt, or oauth2 with the token exchange")
+	f.StringVar(&o.Store, "store", "sqlite", "sqlite, or postgres: a server of its own, of the system's packages")
+	f.IntVar(&o.Seed, "seed", 0, "put so many users into the store first")
 	f.StringVar(&o.Binary, "binary", "", "measure this program instead of building one")
 	f.StringVar(&o.Dir, "dir", ".cache/bench", "folder on the disk that is to hold the database; it is emptied afterwards")
 	f.StringVar(&o.JSON, "json", "", "also write the figures to this file")
@@ -122,6 +127,12 @@ func parse(args []string) (options, error) {
 		return o, fmt.Errorf("-alg is HS256, RS256, ES256 or EdDSA, not %q", o.Alg)
 	case !slices.Contains([]string{"jwt", "oauth2"}, o.Protocol):
 		return o, fmt.Errorf("-protocol is jwt or oauth2, not %q", o.Protocol)
+	case !slices.Contains([]string{"sqlite", "postgres"}, o.Store):
+		return o, fmt.Errorf("-store is sqlite or postgres, not %q", o.Store)
+	case o.Seed < 0:
+		return o, fmt.Errorf("-seed must not be negative")
+	case o.Polls > 0 && (o.Store != "sqlite" || o.Seed > 0):
+		return o, fmt.Errorf("-store and -seed are for logins, not for -polls")
 	case o.Polls < 0 || o.Servers < 1 || o.Files < 0 || o.Polls > 0 && o.Polls < o.Servers:
 		return o, fmt.Errorf("-polls and -files must not be negative, and each of the -servers needs a poll")
 	case o.Polls > 0 && o.For < time.Second:

@@ -15,6 +15,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/latchkey-dev/latchkey/internal/pgtest"
 )
 
 // callbackURL is where logins end, on both protocols. Nothing listens there, and nothing is asked there.
@@ -28,12 +30,13 @@ type server struct {
 	pid     int
 	ready   time.Duration // from starting the process until /readyz was fine
 
-	pprof  string // host:port of its profiles; empty without -profile
-	dir    string
-	cmd    *exec.Cmd
-	log    *os.File
-	exited chan error
-	ended  bool
+	postgres *pgtest.Server // nil with SQLite
+	pprof    string         // host:port of its profiles; empty without -profile
+	dir      string
+	cmd      *exec.Cmd
+	log      *os.File
+	exited   chan error
+	ended    bool
 }
 
 // startServer builds the program, makes a project in a fresh database, and serves it with mail going to the sink.
@@ -60,15 +63,25 @@ func (s *server) start(ctx context.Context, o options, smtp string) error {
 			return err
 		}
 	}
+	var err error
+	if o.Store == "postgres" {
+		if err := s.startPostgres(); err != nil {
+			return err
+		}
+	}
 	if err := s.makeProject(ctx, binary, o.Alg); err != nil {
 		return err
 	}
-	var err error
+	if o.Seed > 0 {
+		if err := s.seed(ctx, binary, o.Seed); err != nil {
+			return fmt.Errorf("seeding: %w", err)
+		}
+	}
 	if s.host, err = freePort(); err != nil {
 		return err
 	}
 	args := []string{
-		"serve", "--data", s.data(), "--listen", s.host, "--public-url", "http://" + s.host,
+		"serve", "--listen", s.host, "--public-url", "http://" + s.host,
 		"--email", "smtp://" + smtp + "?from=login@bench.example.com&tls=none",
 	}
 	if o.Profile {
@@ -81,7 +94,7 @@ func (s *server) start(ctx context.Context, o options, smtp string) error {
 		return err
 	}
 	s.cmd = limited(o.Files, binary, args...)
-	s.cmd.Env = append(cleanEnv(), "LATCHKEY_SECRET="+strings.Repeat("5e", 32))
+	s.cmd.Env = s.env()
 	s.cmd.Stdout, s.cmd.Stderr = s.log, s.log
 	began := time.Now()
 	if err := s.cmd.Start(); err != nil {
@@ -142,8 +155,8 @@ func (s *server) makeProject(ctx context.Context, binary, alg string) error {
 
 // command runs one of the program's commands on the database and decodes what it prints, unless answer is nil.
 func (s *server) command(ctx context.Context, answer any, binary string, args ...string) error {
-	cmd := exec.CommandContext(ctx, binary, append(args, "--data", s.data())...)
-	cmd.Env = append(cleanEnv(), "LATCHKEY_SECRET="+strings.Repeat("5e", 32))
+	cmd := exec.CommandContext(ctx, binary, args...)
+	cmd.Env = s.env()
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
@@ -157,6 +170,15 @@ func (s *server) command(ctx context.Context, answer any, binary string, args ..
 		return fmt.Errorf("latchkey %s printed no JSON: %w\n%s", strings.Join(args, " "), err, out)
 	}
 	return nil
+}
+
+// env is the environment of the program: its secret, and where its database is.
+func (s *server) env() []string {
+	env := append(cleanEnv(), "LATCHKEY_SECRET="+strings.Repeat("5e", 32))
+	if s.postgres != nil {
+		return append(env, "LATCHKEY_STORE="+s.postgres.URL("postgres"))
+	}
+	return append(env, "LATCHKEY_DATA="+s.data())
 }
 
 // waitReady asks /readyz until it is fine.
@@ -197,12 +219,15 @@ func (s *server) memory() (memory, error) { return readMemory(s.pid) }
 
 // stop ends the server as an operator would, and removes its database. A server that fails to stop in good order
 // fails the run. Stopping twice is fine.
-func (s *server) stop() error {
+func (s *server) stop() (err error) {
 	if s.ended {
 		return nil
 	}
 	s.ended = true
 	defer os.RemoveAll(s.dir)
+	if s.postgres != nil {
+		defer func() { err = errors.Join(err, s.postgres.Remove()) }()
+	}
 	if s.log != nil {
 		defer s.log.Close()
 	}

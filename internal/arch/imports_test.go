@@ -86,7 +86,7 @@ var table = map[string]room{
 	"internal/oidctest":    {},
 	"internal/sdktest":     {},
 	"internal/crashtest":   {},
-	"bench":                {},
+	"bench":                {house: []string{"internal/pgtest"}},
 }
 
 // forTests are the modules that only tests may import, and no test may import a module from elsewhere.

@@ -192,21 +192,30 @@ func (s *Server) Resume(t testing.TB) { s.signalAll(t, syscall.SIGCONT) }
 // find gives the folder of the server's programs.
 func find(t testing.TB) string {
 	t.Helper()
+	bin, err := binaries()
+	switch {
+	case err == nil:
+	case os.Getenv("LATCHKEY_TEST_ALL") != "":
+		t.Fatal(err)
+	default:
+		t.Skip(err)
+	}
+	return bin
+}
+
+// binaries gives the folder of the server's programs: those on the path, or the newest that the system has.
+func binaries() (string, error) {
 	if path, err := exec.LookPath("initdb"); err == nil {
 		if real, err := filepath.EvalSymlinks(path); err == nil {
-			return filepath.Dir(real)
+			return filepath.Dir(real), nil
 		}
 	}
 	versions, _ := filepath.Glob("/usr/lib/postgresql/*/bin/initdb")
-	if len(versions) > 0 {
-		newest := slices.MaxFunc(versions, func(a, b string) int { return number(a) - number(b) })
-		return filepath.Dir(newest)
+	if len(versions) == 0 {
+		return "", errors.New("PostgreSQL is not installed: " + howToGetIt)
 	}
-	if os.Getenv("LATCHKEY_TEST_ALL") != "" {
-		t.Fatal("PostgreSQL is not installed: " + howToGetIt)
-	}
-	t.Skip("PostgreSQL is not installed: " + howToGetIt)
-	return ""
+	newest := slices.MaxFunc(versions, func(a, b string) int { return number(a) - number(b) })
+	return filepath.Dir(newest), nil
 }
 
 func number(initdb string) int {

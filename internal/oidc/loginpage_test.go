@@ -133,6 +133,7 @@ func TestLoginPageLook(t *testing.T) {
 				"de":    {Title: "Komm herein"},
 				"pt_BR": {Intro: "Para todos."},
 				"zh_TW": {Title: "請進"},
+				"sv":    {Title: "Kom in"}, // a language that the pages do not speak
 			},
 		}
 	})

@@ -87,6 +87,9 @@ func (s *Server) send(r *http.Request, p latchkey.Project, at pending, cookie la
 	case latchkey.CallOff, latchkey.InvalidPhone, latchkey.PhoneCannotSMS:
 		return s.addressPage(r, p, at, cookie, at.Address, wrongAddress(p, at.Address)), nil
 	case latchkey.RateLimited:
+		if at.Operation != "" { // the code that is on its way is still good
+			return s.codePage(r, p, at, cookie, "page.login_wait", ""), nil
+		}
 		return s.addressPage(r, p, at, cookie, at.Address, "page.login_wait"), nil
 	case latchkey.Unavailable, latchkey.Internal:
 		return view{}, err

@@ -133,7 +133,6 @@ func TestLoginPageLook(t *testing.T) {
 				"de":    {Title: "Komm herein"},
 				"pt_BR": {Intro: "Para todos."},
 				"zh_TW": {Title: "請進"},
-				"sv":    {Title: "Kom in"}, // a language that the pages do not speak
 			},
 		}
 	})
@@ -149,6 +148,8 @@ func TestLoginPageLook(t *testing.T) {
 	w.open("ui_locales", "zh-Hant").contains("in Chinese", "請進")
 	w.open("ui_locales", "zh-Hans").contains("in the other Chinese", "Come &lt;b&gt;in")
 	b.press("address", "address", player)
+	w.change(func(p *latchkey.Project) { p.Look.Texts = map[string]latchkey.LookTexts{"sv": {Title: "Kom in"}} })
+	w.open("ui_locales", "sv").contains("in a language that the pages do not speak", "Sign in to")
 	b.contains("the second page", `data-theme="dark"`, "Terms of use", "<h1>Enter your code</h1>", "<title>Enter your code · Game</title>")
 }
 

@@ -30,6 +30,7 @@ type Client struct {
 	LogoutURIs   []string   `json:"logout_uris"`   // where a logout may lead (OIDC RP-Initiated Logout §3.1)
 	PublicKeys   string     `json:"public_keys"`   // a JWK set, of a client that signs its own assertions (RFC 7523); empty: none
 	DeviceLogin  bool       `json:"device_login"`  // may sign in devices without a keyboard (RFC 8628)
+	ThirdParty   bool       `json:"third_party"`   // another party runs it: it is known at the standard endpoints only, where the scope binds every token
 }
 
 // Validate checks every setting and gives the first mistake as an Invalid that names it.

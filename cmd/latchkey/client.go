@@ -37,6 +37,7 @@ type clientCreate struct {
 	PKCE        bool     `name:"pkce" help:"Refuse logins without PKCE."`
 	PublicKeys  string   `placeholder:"FILE" help:"A JWK set, from a file or from standard input (-): the public keys of a client that signs its own assertions (private_key_jwt). It needs no secret then, and gets none."`
 	DeviceLogin bool     `help:"Let it sign in devices without a keyboard: a television that shows a code, which the person types on a phone."`
+	ThirdParty  bool     `help:"Another party runs it: keep it to OpenID Connect, where the scope limits what its tokens open, and out of /api."`
 	ID          int64    `name:"id" placeholder:"N" help:"Take this id. Default: the next free one."`
 	ReadSecret  bool     `help:"Read the secret from standard input instead of making one."`
 }
@@ -72,6 +73,7 @@ func (c clientCreate) Run(ctx context.Context, a *app) error {
 		made, secret, err := s.CreateClient(ctx, latchkey.Client{
 			ID: latchkey.ClientID(c.ID), Project: p.ID, Name: c.Name, Kind: latchkey.ClientKind(strings.ToLower(c.Kind)),
 			RedirectURIs: c.RedirectURI, LogoutURIs: c.LogoutURI, PKCERequired: c.PKCE, PublicKeys: keys, DeviceLogin: c.DeviceLogin,
+			ThirdParty: c.ThirdParty,
 		}, given)
 		if err != nil {
 			return refused(err)
@@ -172,6 +174,7 @@ type clientUpdate struct {
 	PKCE        *bool    `name:"pkce" negatable:"" help:"Refuse logins without PKCE, or no longer."`
 	PublicKeys  *string  `placeholder:"FILE" help:"Replaces the public keys, from a file or from standard input (-); empty: none."`
 	DeviceLogin *bool    `negatable:"" help:"Let it sign in devices without a keyboard, or no longer."`
+	ThirdParty  *bool    `negatable:"" help:"Another party runs it: keep it to OpenID Connect and out of /api, or no longer."`
 	NewSecret   bool     `xor:"secret" help:"Make a new secret, which is shown once. The old one stops working at once."`
 	DropSecret  bool     `xor:"secret" help:"Take the secret away from a client that has public keys."`
 }
@@ -191,6 +194,9 @@ func (c clientUpdate) Run(ctx context.Context, a *app) error {
 		}
 		if c.DeviceLogin != nil {
 			cl.DeviceLogin = *c.DeviceLogin
+		}
+		if c.ThirdParty != nil {
+			cl.ThirdParty = *c.ThirdParty
 		}
 		if c.DropSecret {
 			cl.SecretHash = latchkey.Hash{}

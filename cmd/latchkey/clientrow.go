@@ -20,6 +20,7 @@ type clientRow struct {
 	LogoutURIs   []string        `json:"logout_uris"`
 	PKCERequired bool            `json:"pkce_required"`
 	DeviceLogin  bool            `json:"device_login"`
+	ThirdParty   bool            `json:"third_party"`
 	PublicKeys   json.RawMessage `json:"public_keys"` // a JWK set; null: none
 	HasSecret    bool            `json:"has_secret"`
 	Secret       string          `json:"secret,omitempty"`
@@ -28,7 +29,8 @@ type clientRow struct {
 func rowOfClient(c latchkey.Client, secret latchkey.Secret) clientRow {
 	out := clientRow{
 		ID: int64(c.ID), Project: c.Project.String(), Name: c.Name, Kind: string(c.Kind), RedirectURIs: lines(c.RedirectURIs),
-		LogoutURIs: lines(c.LogoutURIs), PKCERequired: c.PKCERequired, DeviceLogin: c.DeviceLogin, HasSecret: !c.SecretHash.IsZero(), Secret: secret.Reveal(),
+		LogoutURIs: lines(c.LogoutURIs), PKCERequired: c.PKCERequired, DeviceLogin: c.DeviceLogin, ThirdParty: c.ThirdParty,
+		HasSecret: !c.SecretHash.IsZero(), Secret: secret.Reveal(),
 	}
 	if c.PublicKeys != "" {
 		out.PublicKeys = json.RawMessage(c.PublicKeys)
@@ -46,6 +48,7 @@ func (o outputSettings) showClient(a *app, c latchkey.Client, secret latchkey.Se
 		fmt.Fprintf(t, "Logout URIs\t%s\n", dash(strings.Join(c.LogoutURIs, " ")))
 		fmt.Fprintf(t, "PKCE\t%s\n", pkce(c))
 		fmt.Fprintf(t, "Device login\t%s\n", yesNo(c.DeviceLogin))
+		fmt.Fprintf(t, "Third party\t%s\n", yesNo(c.ThirdParty))
 		fmt.Fprintf(t, "Public keys\t%s\n", dash(keyNames(c.PublicKeys)))
 		switch {
 		case secret != "":

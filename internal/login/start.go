@@ -148,7 +148,7 @@ func (s *Service) askOAuth2(ctx context.Context, r StartRequest) (latchkey.Proje
 	if err != nil {
 		return latchkey.Project{}, none, err
 	}
-	if !r.At.IsZero() && c.Project != r.At {
+	if r.At.IsZero() && c.ThirdParty || !r.At.IsZero() && c.Project != r.At {
 		return latchkey.Project{}, none, latchkey.UnknownClient
 	}
 	if !c.SignsPeopleIn() {

@@ -9,16 +9,16 @@ import (
 
 const (
 	clientColumns = `id, project, name, kind, secret_hash, redirect_uris, pkce_required, logout_uris,
-		public_keys, device_login`
+		public_keys, device_login, third_party`
 	clientByID       = `SELECT ` + clientColumns + ` FROM clients WHERE id = $1`
 	clientsOfProject = `SELECT ` + clientColumns + ` FROM clients WHERE project = $1 ORDER BY id`
 	// The next id, or, where one is given, that one.
 	takeClientID = `UPDATE latchkey SET last_client = CASE WHEN $1 = 0 THEN last_client + 1 ELSE greatest(last_client, $1) END
 		RETURNING CASE WHEN $1 = 0 THEN last_client ELSE $1 END`
-	insertClient = `INSERT INTO clients (` + clientColumns + `) SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, ? WHERE @
+	insertClient = `INSERT INTO clients (` + clientColumns + `) SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? WHERE @
 		ON CONFLICT DO NOTHING RETURNING 1`
 	updateClient = `UPDATE clients SET name = ?, kind = ?, secret_hash = ?, redirect_uris = ?, pkce_required = ?,
-		logout_uris = ?, public_keys = ?, device_login = ? WHERE id = ? AND @ RETURNING 1`
+		logout_uris = ?, public_keys = ?, device_login = ?, third_party = ? WHERE id = ? AND @ RETURNING 1`
 	deleteClient = `DELETE FROM clients WHERE id = ? AND @ RETURNING 1`
 )
 
@@ -123,6 +123,7 @@ func (q *stmt) putClient(cl latchkey.Client, texts clientTexts) {
 	put(q, oidBytea, texts.logout)
 	q.putForeign(cl.PublicKeys)
 	q.putBool(cl.DeviceLogin)
+	q.putBool(cl.ThirdParty)
 }
 
 func (r *row) getClientRow() (cl latchkey.Client) {
@@ -134,7 +135,7 @@ func (r *row) getClientRow() (cl latchkey.Client) {
 	r.getJSON(&cl.RedirectURIs)
 	cl.PKCERequired = r.getBool()
 	r.getJSON(&cl.LogoutURIs)
-	cl.PublicKeys, cl.DeviceLogin = r.getText(), r.getBool()
+	cl.PublicKeys, cl.DeviceLogin, cl.ThirdParty = r.getText(), r.getBool(), r.getBool()
 	return cl
 }
 

@@ -10,12 +10,12 @@ import (
 
 const (
 	clientColumns = `id, project, name, kind, secret_hash, redirect_uris, pkce_required, logout_uris,
-		public_keys, device_login`
+		public_keys, device_login, third_party`
 	clientByID       = `SELECT ` + clientColumns + ` FROM clients WHERE id = ?`
 	clientsOfProject = `SELECT ` + clientColumns + ` FROM clients WHERE project = ? ORDER BY id`
-	insertClient     = `INSERT INTO clients (` + clientColumns + `) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+	insertClient     = `INSERT INTO clients (` + clientColumns + `) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 	updateClient     = `UPDATE clients SET name = ?, kind = ?, secret_hash = ?, redirect_uris = ?, pkce_required = ?,
-		logout_uris = ?, public_keys = ?, device_login = ? WHERE id = ?`
+		logout_uris = ?, public_keys = ?, device_login = ?, third_party = ? WHERE id = ?`
 )
 
 // Client implements latchkey.SettingsStore.
@@ -152,6 +152,7 @@ func (q *stmt) putClient(cl latchkey.Client, uris clientURIs) {
 	q.putText(uris.logout)
 	q.putText(cl.PublicKeys)
 	q.putBool(cl.DeviceLogin)
+	q.putBool(cl.ThirdParty)
 }
 
 func (q *stmt) getClientRow() (cl latchkey.Client, err error) {
@@ -163,7 +164,7 @@ func (q *stmt) getClientRow() (cl latchkey.Client, err error) {
 	redirect := json.Unmarshal(q.getBlob(), &cl.RedirectURIs)
 	cl.PKCERequired = q.getBool()
 	logout := json.Unmarshal(q.getBlob(), &cl.LogoutURIs)
-	cl.PublicKeys, cl.DeviceLogin = q.getText(), q.getBool()
+	cl.PublicKeys, cl.DeviceLogin, cl.ThirdParty = q.getText(), q.getBool(), q.getBool()
 	return cl, errors.Join(redirect, logout)
 }
 

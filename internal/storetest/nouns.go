@@ -80,7 +80,7 @@ func (ns *Nouns) Client(p latchkey.ProjectID) latchkey.Client {
 		Project: p, Name: "Web back end", Kind: latchkey.ConfidentialClient, SecretHash: latchkey.HashSecret("secret"),
 		RedirectURIs: []string{"https://game.example.com/cb", "app://game/cb"}, PKCERequired: true,
 		LogoutURIs: []string{"https://game.example.com/bye?a=b", "app://game/bye"}, PublicKeys: `{"keys":[{"kty":"EC","x":"ü"}]}`,
-		DeviceLogin: true,
+		DeviceLogin: true, ThirdParty: true,
 	}
 }
 

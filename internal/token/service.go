@@ -42,7 +42,8 @@ type Credentials struct {
 	Secret    latchkey.Secret   // empty: none presented
 	Assertion latchkey.Secret   // empty: none presented
 	// At is the project whose standard endpoint was called. Only its own clients are known there, a public client must
-	// have used PKCE, and access tokens have the form of RFC 9068. Zero on /api, which serves the clients of all projects.
+	// have used PKCE, and access tokens have the form of RFC 9068. Zero on /api, which serves the clients of all projects,
+	// those excepted that another party runs: its tokens open everything.
 	At latchkey.ProjectID
 }
 
@@ -218,7 +219,7 @@ func (s *Service) client(ctx context.Context, c Credentials) (latchkey.Client, l
 	if err != nil {
 		return client, latchkey.Project{}, err
 	}
-	if !c.At.IsZero() && client.Project != c.At {
+	if c.At.IsZero() && client.ThirdParty || !c.At.IsZero() && client.Project != c.At {
 		return client, latchkey.Project{}, latchkey.UnknownClient
 	}
 	if c.Assertion != "" {

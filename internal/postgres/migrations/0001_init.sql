@@ -49,7 +49,8 @@ CREATE TABLE clients (
 	pkce_required boolean NOT NULL,
 	logout_uris   bytea NOT NULL, -- JSON
 	public_keys   bytea NOT NULL, -- JSON; empty: none
-	device_login  boolean NOT NULL
+	device_login  boolean NOT NULL,
+	third_party   boolean NOT NULL
 );
 CREATE INDEX clients_by_project ON clients (project, id);
 

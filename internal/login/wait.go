@@ -18,31 +18,38 @@ type WaitRequest struct {
 // code stays readable until it is spent or expires. An operation that is unknown, dead or somebody else's is held just
 // as long: the answer tells nothing.
 //
-// It reads the store once; after that it costs the caller's goroutine and a channel. Whatever is large lives in look,
-// whose frame is gone by then: with 3.3 KB of frames or more a stack that the read made 16 KB large would stay so.
+// It reads the store once, and again each time the bell rings: a ring says that something may have happened, not what. In
+// between it costs the caller's goroutine and a channel. Whatever is large lives in look, whose frame is gone by then: with
+// 3.3 KB of frames or more a stack that the read made 16 KB large would stay so.
 func (s *Service) Wait(ctx context.Context, r WaitRequest) (latchkey.Secret, error) {
 	id, _ := latchkey.ParseChallengeID(r.Operation)
-	rung, stop := s.Bell.Listen(id) // before the read, so that no approval falls between the two
-	defer stop()
-	seen, err := s.look(ctx, id, r)
-	switch {
-	case err != nil:
-		return "", err
-	case !seen.mine:
-		rung = nil // whatever happens to it is not for this caller
-	case seen.approved:
-		return s.code(id, r, seen.digits)
-	}
 	deadline := time.NewTimer(s.Hold)
 	defer deadline.Stop()
-	select {
-	case <-rung:
-		return s.code(id, r, seen.digits)
-	case <-deadline.C:
-	case <-ctx.Done():
-	case <-s.Closing:
+	for {
+		rung, stop := s.Bell.Listen(id) // before the read, so that no approval falls between the two
+		seen, err := s.look(ctx, id, r)
+		switch {
+		case err != nil:
+			stop()
+			return "", err
+		case !seen.mine:
+			stop() // whatever happens to it is not for this caller
+			rung, stop = nil, func() {}
+		case seen.approved:
+			stop()
+			return s.code(id, r, seen.digits)
+		}
+		select {
+		case <-rung:
+			stop()
+			continue
+		case <-deadline.C:
+		case <-ctx.Done():
+		case <-s.Closing:
+		}
+		stop()
+		return "", latchkey.DeadlineExceeded
 	}
-	return "", latchkey.DeadlineExceeded
 }
 
 // A sight is what a poll must know of its challenge.
@@ -52,7 +59,7 @@ type sight struct {
 	digits   int  // of the code
 }
 
-// look reads the challenge, once.
+// look reads the challenge.
 func (s *Service) look(ctx context.Context, id latchkey.ChallengeID, r WaitRequest) (sight, error) {
 	var err error
 	c := new(latchkey.Challenge) // off the stack, which else grows past 8 KiB during the read

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // lesser is who the server runs as when the tests run as root, which it refuses: postgres if there is such a user, else nobody.
@@ -52,6 +53,16 @@ func demote(cmd *exec.Cmd) {
 // signalAll sends a signal to the server and to every process that it started.
 func (s *Server) signalAll(t testing.TB, sig syscall.Signal) {
 	t.Helper()
+	for _, pid := range s.processes(t) {
+		if err := syscall.Kill(pid, sig); err != nil && !errors.Is(err, syscall.ESRCH) {
+			t.Fatalf("signal to process %d: %v", pid, err)
+		}
+	}
+}
+
+// processes gives the ids of the server and of every process that it started.
+func (s *Server) processes(t testing.TB) []int {
+	t.Helper()
 	pids := []int{s.process.Pid}
 	children, err := filepath.Glob("/proc/" + strconv.Itoa(s.process.Pid) + "/task/*/children")
 	if err != nil || len(children) == 0 {
@@ -70,9 +81,24 @@ func (s *Server) signalAll(t testing.TB, sig syscall.Signal) {
 			pids = append(pids, pid)
 		}
 	}
-	for _, pid := range pids {
-		if err := syscall.Kill(pid, sig); err != nil && !errors.Is(err, syscall.ESRCH) {
-			t.Fatalf("signal to process %d: %v", pid, err)
+	return pids
+}
+
+// CPU is how much processor time the server's processes that run now have used.
+func (s *Server) CPU(t testing.TB) time.Duration {
+	t.Helper()
+	var ticks int
+	for _, pid := range s.processes(t) {
+		stat, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
+		if err != nil {
+			continue // it has just ended
+		}
+		_, rest, _ := strings.Cut(string(stat), ") ")
+		fields := strings.Fields(rest)
+		for _, f := range fields[11:13] { // utime and stime
+			n, _ := strconv.Atoi(f)
+			ticks += n
 		}
 	}
+	return time.Duration(ticks) * (time.Second / 100) // USER_HZ
 }

@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"syscall"
 	"testing"
+	"time"
 )
 
 func own(string) error { return nil }
@@ -16,3 +17,6 @@ func (s *Server) signalAll(t testing.TB, _ syscall.Signal) {
 	t.Helper()
 	t.Skip("a server is stalled on Linux only")
 }
+
+// CPU is known on Linux only.
+func (s *Server) CPU(testing.TB) time.Duration { return 0 }

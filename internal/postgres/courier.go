@@ -47,6 +47,7 @@ func (j *job) start() {
 type courier struct {
 	pool    *pgxpool.Pool
 	conns   int
+	most    int  // jobs in a batch
 	reads   bool // its jobs change nothing
 	mu      sync.Mutex
 	work    sync.Cond
@@ -55,8 +56,8 @@ type courier struct {
 	ended   sync.WaitGroup
 }
 
-func newCourier(pool *pgxpool.Pool, conns int, reads bool) *courier {
-	c := &courier{pool: pool, conns: conns, reads: reads}
+func newCourier(pool *pgxpool.Pool, conns, most int, reads bool) *courier {
+	c := &courier{pool: pool, conns: conns, most: most, reads: reads}
 	c.work.L = &c.mu
 	return c
 }
@@ -111,7 +112,7 @@ func (c *courier) close() {
 
 // loop is the goroutine of one connection.
 func (c *courier) loop() {
-	batch := make([]*job, 0, maxBatch)
+	batch := make([]*job, 0, c.most)
 	for {
 		var more bool
 		if batch, more = c.take(batch); !more {
@@ -136,7 +137,7 @@ func (c *courier) take(batch []*job) ([]*job, bool) {
 	defer c.mu.Unlock()
 	batch = batch[:0]
 	taken := 0
-	for _, j := range c.pending[:min(len(c.pending), maxBatch)] {
+	for _, j := range c.pending[:min(len(c.pending), c.most)] {
 		taken++
 		if err := j.ctx.Err(); err != nil {
 			j.err = err // its caller has gone

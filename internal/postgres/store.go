@@ -51,6 +51,14 @@ type Store struct {
 // It fails with one clear sentence: Unavailable if the database cannot be reached, so that trying again may help, and anything
 // else if it is not a Latchkey database, or older or newer than this program.
 func Open(ctx context.Context, o Options) (*Store, error) {
+	return open(ctx, o, tuning{writes: writeConns, reads: readConns, batch: maxBatch})
+}
+
+// tuning is what was measured and is fixed: how many connections there are for what verbs store and for what they read, and
+// how many jobs go in a batch.
+type tuning struct{ writes, reads, batch int }
+
+func open(ctx context.Context, o Options, t tuning) (*Store, error) {
 	if o.Migrate {
 		if _, err := Migrate(ctx, o.URL); err != nil {
 			return nil, err
@@ -68,6 +76,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
+	config.MaxConns = int32(t.writes + t.reads + singleConns + 1) // the last one is the Bell's, to tell the other nodes
 	config.AfterConnect = func(ctx context.Context, c *pgx.Conn) error { return greet(ctx, c.PgConn(), pooled) }
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
@@ -78,7 +87,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		return nil, err
 	}
 	s := &Store{
-		pool: pool, writes: newCourier(pool, writeConns, false), reads: newCourier(pool, readConns, true),
+		pool: pool, writes: newCourier(pool, t.writes, t.batch, false), reads: newCourier(pool, t.reads, t.batch, true),
 		singles: make(chan struct{}, singleConns),
 	}
 	for i := range s.lanes {
@@ -103,8 +112,6 @@ func configOf(url string) (_ *pgxpool.Config, pooled *bool, err error) {
 	if err != nil {
 		return nil, nil, badURL(err)
 	}
-	config.MaxConns = writeConns + readConns + singleConns
-	config.MinConns = 0
 	c := config.ConnConfig
 	if c.ConnectTimeout == 0 || c.ConnectTimeout > patience {
 		c.ConnectTimeout = patience

@@ -9,11 +9,11 @@ import (
 
 // What Attempt.Judge asks for, of an address of either channel.
 const (
-	attemptLoad = `SELECT ` + challengeColumns + `, ` + guessColumns + `, ` + userColumns + ` FROM (SELECT 1) AS one
-		LEFT JOIN challenges c ON c.id = $1 LEFT JOIN ` + guessTables + `
-		LEFT JOIN users u ON u.project = $2 AND `
-	attemptLoadByEmail = attemptLoad + `u.email = $4`
-	attemptLoadByPhone = attemptLoad + `u.phone = $4`
+	attemptColumns = challengeColumns + `, ` + guessColumns + `, ` + userColumns
+	attemptTables  = `(SELECT 1) AS one LEFT JOIN challenges c ON c.id = $1 LEFT JOIN ` + guessTables + `
+		LEFT JOIN users u ON u.project = $2`
+	attemptLoadByEmail = `SELECT ` + attemptColumns + ` FROM ` + attemptTables + ` AND u.email = $4`
+	attemptLoadByPhone = `SELECT ` + attemptColumns + ` FROM ` + attemptTables + ` AND u.phone = $4`
 )
 
 // attemptLoaded is what was loaded for an Attempt.

@@ -32,12 +32,17 @@ func memoOf(c *pgconn.PgConn) *memo {
 
 // session is what every session is told, where it is ours alone. The client's own deadline comes first; these are for a client
 // that cannot be heard any more. Generic plans: every statement finds its rows by an index whatever the parameters, and a
-// custom plan each time would cost more than the statement. A commit is on the disk before it is answered.
+// custom plan each time would cost more than the statement. No sequential scans where there is an index: a plan that was made
+// while a table was nearly empty is kept until the table is analysed, a minute and many logins later. A commit is on the disk
+// before it is answered.
 const session = `SELECT
 	set_config('statement_timeout', '2500', false), set_config('lock_timeout', '500', false),
 	set_config('idle_in_transaction_session_timeout', '5000', false),
 	set_config('plan_cache_mode', 'force_generic_plan', false), set_config('jit', 'off', false),
+	set_config('enable_seqscan', 'off', false),
 	CASE current_setting('synchronous_commit') WHEN 'off' THEN set_config('synchronous_commit', 'on', false) END`
+
+const backendID = `SELECT pg_backend_pid()::bigint`
 
 // greet learns what kind of connection c is, and tells the session what it needs. A pooler shows itself by a process id that
 // is not the session's own.
@@ -46,7 +51,7 @@ func greet(ctx context.Context, c *pgconn.PgConn, pooled *bool) error {
 	if pooled != nil {
 		m.pooled = *pooled
 	} else {
-		answer := c.ExecParams(ctx, `SELECT pg_backend_pid()::bigint`, nil, nil, nil, inBinary()).Read()
+		answer := c.ExecParams(ctx, backendID, nil, nil, nil, inBinary()).Read()
 		if answer.Err != nil {
 			return answer.Err
 		}

@@ -20,6 +20,13 @@ var migrations embed.FS
 // migrationLock keeps two programs from migrating one database at once: "LTCK".
 const migrationLock = 0x4c54434b
 
+const (
+	lockMigrations = `SELECT pg_advisory_xact_lock($1::bigint)`
+	isOurs         = `SELECT to_regclass('latchkey') IS NOT NULL`
+	schemaVersion  = `SELECT schema FROM latchkey`
+	setVersion     = `UPDATE latchkey SET schema = $1`
+)
+
 // A migration waits so long for the tables that it changes; logins that come meanwhile wait behind it.
 const migrationLockWait = `SET LOCAL lock_timeout = '2s'; SET LOCAL statement_timeout = 0`
 
@@ -65,7 +72,7 @@ func Migrate(ctx context.Context, url string) (applied []string, err error) {
 // migrateOnce applies the next migration and gives its name; "" if none is lacking.
 func migrateOnce(ctx context.Context, c *pgx.Conn, all []string) (name string, err error) {
 	err = pgx.BeginFunc(ctx, c, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock($1)`, migrationLock); err != nil {
+		if _, err := tx.Exec(ctx, lockMigrations, migrationLock); err != nil {
 			return explain(err)
 		}
 		version, err := versionOf(ctx, tx)
@@ -81,7 +88,7 @@ func migrateOnce(ctx context.Context, c *pgx.Conn, all []string) (name string, e
 				return fmt.Errorf("migration %s: %w", all[version], explain(err))
 			}
 		}
-		if _, err := tx.Exec(ctx, `UPDATE latchkey SET schema = $1`, version+1); err != nil {
+		if _, err := tx.Exec(ctx, setVersion, version+1); err != nil {
 			return explain(err)
 		}
 		name = all[version]
@@ -103,10 +110,10 @@ func versionOf(ctx context.Context, c querier) (int, error) {
 	}
 	var exists bool
 	var version int
-	if err := c.QueryRow(ctx, `SELECT to_regclass('latchkey') IS NOT NULL`).Scan(&exists); err != nil || !exists {
+	if err := c.QueryRow(ctx, isOurs).Scan(&exists); err != nil || !exists {
 		return 0, explain(err)
 	}
-	if err := c.QueryRow(ctx, `SELECT schema FROM latchkey`).Scan(&version); err != nil {
+	if err := c.QueryRow(ctx, schemaVersion).Scan(&version); err != nil {
 		return 0, explain(err)
 	}
 	if version > len(all) {

@@ -7,34 +7,36 @@ import (
 	"github.com/latchkey-dev/latchkey"
 )
 
-// Several nodes may sweep at once: each passes over what another one is about to remove, and what a verb holds.
+// Several nodes may sweep at once: each passes over what another one is about to remove, and what a verb holds. The rows to go
+// are made an array, which the server looks up one by one however many it thinks there are.
 const (
-	sweepChallenges = `DELETE FROM challenges WHERE id IN (SELECT id FROM challenges WHERE expires <= $1
-		ORDER BY expires LIMIT $2 FOR UPDATE SKIP LOCKED)`
-	sweepCodes = `DELETE FROM codes WHERE id IN (SELECT id FROM codes WHERE expires <= $1
-		ORDER BY expires LIMIT $2 FOR UPDATE SKIP LOCKED)`
-	sweepGrants = `DELETE FROM grants WHERE id IN (SELECT id FROM grants WHERE expires <= $1
-		ORDER BY expires LIMIT $2 FOR UPDATE SKIP LOCKED)`
-	sweepSessions = `DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE expires <= $1
-		ORDER BY expires LIMIT $2 FOR UPDATE SKIP LOCKED)`
-	sweepDevices = `DELETE FROM device_logins WHERE id IN (SELECT id FROM device_logins WHERE expires <= $1
-		ORDER BY expires LIMIT $2 FOR UPDATE SKIP LOCKED)`
-	sweepOnce = `DELETE FROM once WHERE hash IN (SELECT hash FROM once WHERE expires <= $1
-		ORDER BY expires LIMIT $2 FOR UPDATE SKIP LOCKED)`
+	sweepChallenges = `DELETE FROM challenges WHERE id = ANY (ARRAY(SELECT id FROM challenges WHERE expires <= $1
+		ORDER BY expires LIMIT $2 FOR UPDATE SKIP LOCKED))`
+	sweepCodes = `DELETE FROM codes WHERE id = ANY (ARRAY(SELECT id FROM codes WHERE expires <= $1
+		ORDER BY expires LIMIT $2 FOR UPDATE SKIP LOCKED))`
+	sweepGrants = `DELETE FROM grants WHERE id = ANY (ARRAY(SELECT id FROM grants WHERE expires <= $1
+		ORDER BY expires LIMIT $2 FOR UPDATE SKIP LOCKED))`
+	sweepSessions = `DELETE FROM sessions WHERE id = ANY (ARRAY(SELECT id FROM sessions WHERE expires <= $1
+		ORDER BY expires LIMIT $2 FOR UPDATE SKIP LOCKED))`
+	sweepDevices = `DELETE FROM device_logins WHERE id = ANY (ARRAY(SELECT id FROM device_logins WHERE expires <= $1
+		ORDER BY expires LIMIT $2 FOR UPDATE SKIP LOCKED))`
+	sweepOnce = `DELETE FROM once WHERE hash = ANY (ARRAY(SELECT hash FROM once WHERE expires <= $1
+		ORDER BY expires LIMIT $2 FOR UPDATE SKIP LOCKED))`
 	// A message is taken up until it dies, and moved on by a lease then: what is dead is found by its next try.
-	sweepMessages = `DELETE FROM outbox WHERE (challenge, resend) IN (SELECT challenge, resend FROM outbox
-		WHERE next_try <= $3 AND dies <= $1 ORDER BY next_try LIMIT $2 FOR UPDATE SKIP LOCKED)`
+	sweepMessages = `WITH dead AS (SELECT challenge, resend FROM outbox WHERE next_try <= $3 AND dies <= $1
+			ORDER BY next_try, challenge, resend LIMIT $2 FOR UPDATE SKIP LOCKED)
+		DELETE FROM outbox o USING dead WHERE o.challenge = dead.challenge AND o.resend = dead.resend`
 	// Events are indexed by project and time: the projects that have any are found by skipping along that index.
 	sweepEvents = `WITH RECURSIVE found AS (
 			(SELECT project FROM events ORDER BY project LIMIT 1)
 			UNION ALL
 			SELECT (SELECT e.project FROM events e WHERE e.project > found.project ORDER BY e.project LIMIT 1)
 			FROM found WHERE found.project IS NOT NULL)
-		DELETE FROM events WHERE id IN (
+		DELETE FROM events WHERE id = ANY (ARRAY(
 			SELECT old.id FROM found CROSS JOIN LATERAL (
 				SELECT e.id FROM events e WHERE e.project = found.project AND e.at < $1 ORDER BY e.at LIMIT $2
 				FOR UPDATE SKIP LOCKED) AS old
-			LIMIT $2)`
+			LIMIT $2))`
 )
 
 // Sweep implements latchkey.Store. Each kind is a transaction of its own: what is removed is nobody's any more.

@@ -111,7 +111,11 @@ func (b *tab) shoot(name string) {
 	b.t.Helper()
 	ctx, cancel := context.WithTimeout(b.ctx, patience)
 	defer cancel()
-	picture, err := chromedp.Run(ctx, chromedp.FullScreenshot(100))
+	whole := chromedp.FullScreenshot(100)
+	if eval[bool](b, `document.documentElement.scrollHeight <= innerHeight`) {
+		whole = chromedp.CaptureScreenshot() // the other one moves what is written from right to left
+	}
+	picture, err := chromedp.Run(ctx, whole)
 	if err != nil {
 		b.t.Fatalf("picture of %s: %v", name, err)
 	}

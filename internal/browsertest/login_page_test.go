@@ -346,6 +346,9 @@ func TestNotYou(t *testing.T) {
 	}
 	at.authorize(b)
 	b.until("the address to be offered", `document.querySelector('`+typed+`').value === "ann@example.test" && document.getElementById("remember").checked`)
+	if got := eval[int](b, `document.querySelector('`+typed+`').selectionStart`); got != len("ann@example.test") {
+		t.Errorf("the caret stands after letter %d of what is offered, want the end", got)
+	}
 	b.look("login-en-remembered")
 	b.press("#forget")
 	if got := eval[string](b, `document.querySelector('`+typed+`').value + Object.values(localStorage).join() + document.activeElement.id + document.getElementById("remember").checked`); got != "addressfalse" {

@@ -62,6 +62,7 @@
     if (!field.value) field.value = kept;
     remember.checked = kept !== "" && field.value === kept;
     forget.hidden = !remember.checked;
+    field.setSelectionRange(field.value.length, field.value.length); // what stands there is gone on with, or corrected
     forget.addEventListener("click", () => {
       stored("localStorage", "");
       field.value = "";

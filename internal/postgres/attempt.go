@@ -29,11 +29,8 @@ type attemptLoaded struct {
 func (s *Store) CompleteChallenge(ctx context.Context, a latchkey.Attempt, now time.Time) (latchkey.Outcome, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	alone := 2 // the second time most of those who lost to a right answer have nothing to guard any more
-	if !a.OldSession.IsZero() {
-		alone = rounds // what ends with the session is not foreseen in a herd
-	}
-	for range alone {
+	wait := firstPause
+	for round := 0; ; round++ {
 		old, err := findAll(ctx, s, readAttempt, attemptStatements(a)...)
 		if err != nil {
 			return latchkey.Outcome{}, err
@@ -41,17 +38,20 @@ func (s *Store) CompleteChallenge(ctx context.Context, a latchkey.Attempt, now t
 		out := a.Judge(old.challenge, old.guesses, old.user, now)
 		c := completion(a, old, &out, now)
 		held, err := s.store(ctx, c)
-		if err != nil {
+		switch {
+		case err != nil:
 			return latchkey.Outcome{}, err
-		}
-		if held == len(c.guards) {
+		case held == len(c.guards):
 			return out, nil
+		case round == 0: // the second time most of those who lost to a right answer have nothing to guard any more
+		case a.OldSession.IsZero():
+			return s.completeInHerd(ctx, a, now)
+		default: // what ends with a session is not foreseen in a herd
+			if wait, err = pause(ctx, wait); err != nil {
+				return latchkey.Outcome{}, err
+			}
 		}
 	}
-	if alone == rounds {
-		return latchkey.Outcome{}, unavailable(errContended)
-	}
-	return s.completeInHerd(ctx, a, now)
 }
 
 // attemptStatements give what Attempt.Judge asks for, and readAttempt reads it.

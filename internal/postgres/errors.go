@@ -45,6 +45,7 @@ const (
 	queryCanceled       = "57014" // statement_timeout
 	serializationFailed = "40001"
 	deadlockDetected    = "40P01"
+	lockNotAvailable    = "55P03" // lock_timeout
 	undefinedTable      = "42P01"
 	featureNotSupported = "0A000"
 )
@@ -52,7 +53,7 @@ const (
 // passing reports a state that says nothing about the statement: the server is down, full, busy or somebody else's.
 func passing(state string) bool {
 	switch state {
-	case readOnlyTransaction, "25P03", "55P03": // idle in a transaction for too long; a lock that is not available
+	case readOnlyTransaction, lockNotAvailable, "25P03": // the last one: idle in a transaction for too long
 		return true
 	}
 	switch state[:min(2, len(state))] {
@@ -80,8 +81,11 @@ func undone(err error) bool {
 
 // conflicting reports a transaction that was undone only because of another one: it can be done again at once.
 func conflicting(err error) bool {
-	state := sqlState(err)
-	return state == deadlockDetected || state == serializationFailed
+	switch sqlState(err) {
+	case deadlockDetected, serializationFailed, lockNotAvailable:
+		return true
+	}
+	return false
 }
 
 func unavailable(cause error) error {

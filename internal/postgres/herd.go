@@ -43,7 +43,7 @@ func (s *Store) completeInHerd(ctx context.Context, a latchkey.Attempt, now time
 	end, _ := ctx.Deadline()
 	early, cancel := context.WithDeadline(ctx, end.Add(-leading))
 	defer cancel()
-	lane, late := h.lane, early.Done()
+	lane, late, wait := h.lane, early.Done(), firstPause
 	for {
 		select {
 		case <-x.done:
@@ -53,24 +53,27 @@ func (s *Store) completeInHerd(ctx context.Context, a latchkey.Attempt, now time
 		case <-late:
 			lane, late = nil, nil // somebody else may take this one along still
 		case lane <- struct{}{}:
-			s.lead(ctx, h)
+			if !s.lead(ctx, h) {
+				wait, _ = pause(ctx, wait) // another node is at it; that ctx has ended is seen above
+			}
 			<-lane
 		}
 	}
 }
 
-// lead takes those who wait along, once. It goes on if its caller leaves: the others must learn what became of them.
-func (s *Store) lead(ctx context.Context, h *herd) {
+// lead takes those who wait along, once, and reports whether anybody got through. It goes on if its caller leaves: the others
+// must learn what became of them.
+func (s *Store) lead(ctx context.Context, h *herd) (through bool) {
 	end, _ := ctx.Deadline()
 	ctx, cancel := context.WithDeadline(context.WithoutCancel(ctx), end)
 	defer cancel()
 	xs := h.take()
 	if len(xs) == 0 {
-		return
+		return true
 	}
 	olds, err := s.loadHerd(ctx, xs)
 	if err == nil {
-		err = s.storeHerd(ctx, h, xs, olds)
+		through, err = s.storeHerd(ctx, h, xs, olds)
 	}
 	if err != nil {
 		for _, x := range xs {
@@ -78,6 +81,7 @@ func (s *Store) lead(ctx context.Context, h *herd) {
 			close(x.done)
 		}
 	}
+	return through || err != nil
 }
 
 func (s *Store) loadHerd(ctx context.Context, xs []*herded) ([]*attemptLoaded, error) {
@@ -95,7 +99,7 @@ func (s *Store) loadHerd(ctx context.Context, xs []*herded) ([]*attemptLoaded, e
 }
 
 // storeHerd judges xs one after the other and stores it. Whoever met a row that another node changed waits on.
-func (s *Store) storeHerd(ctx context.Context, h *herd, xs []*herded, olds []*attemptLoaded) error {
+func (s *Store) storeHerd(ctx context.Context, h *herd, xs []*herded, olds []*attemptLoaded) (through bool, err error) {
 	ahead := foresight{challenges: map[latchkey.ChallengeID]latchkey.Challenge{}, places: map[place]*sight{}}
 	stmts, guards, held := make([]*stmt, len(xs)), make([]int, len(xs)), make([]int, len(xs))
 	for i, x := range xs {
@@ -105,21 +109,22 @@ func (s *Store) storeHerd(ctx context.Context, h *herd, xs []*herded, olds []*at
 		c := completion(x.Attempt, olds[i], &x.out, x.now)
 		stmts[i], guards[i] = c.end(), len(c.guards)
 	}
-	err := s.writes.carry(&job{
+	err = s.writes.carry(&job{
 		ctx: ctx, order: xs[0].order(), stmts: stmts,
 		row: func(i int, r *row) { held[i] = int(r.getInt()) },
 	})
 	if err != nil {
-		return err
+		return false, err
 	}
 	for i, x := range xs {
 		if held[i] == guards[i] {
+			through = true
 			close(x.done)
 		} else {
 			h.add(x)
 		}
 	}
-	return nil
+	return through, nil
 }
 
 func (h *herd) add(x *herded) {

@@ -16,8 +16,9 @@ const (
 	sessionsOfUser = `SELECT ` + sessionColumns + ` FROM sessions s WHERE s.user_id = $1 AND s.expires > $2 ORDER BY s.id DESC`
 	insertSession  = `INSERT INTO sessions (id, project, user_id, epoch, channel, address, ip, user_agent, auth_time, used,
 		expires, last) SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? WHERE @`
-	useSession      = `UPDATE sessions SET used = ?, expires = ? WHERE id = ? AND used = ? AND @ RETURNING 1`
-	keepSession     = `SELECT 1 FROM sessions WHERE id = ? AND @ FOR KEY SHARE` // it may be used meanwhile, but not end
+	useSession = `UPDATE sessions SET used = ?, expires = ? WHERE id = ? AND used = ? AND @ RETURNING 1`
+	// A session that is kept may be used meanwhile, but not end. Like a challenge it is never waited for.
+	keepSession     = `SELECT 1 FROM sessions WHERE id = ? AND @ FOR KEY SHARE SKIP LOCKED`
 	lockSession     = `SELECT 1 FROM sessions WHERE id = $1 FOR UPDATE`
 	sessionAsLoaded = `SELECT 1 FROM sessions WHERE id = ? AND (SELECT count(*) FROM grants WHERE session = ?) = ? AND @`
 	deleteSession   = `DELETE FROM sessions WHERE id = ? AND @`

@@ -119,6 +119,7 @@ func configOf(url string) (_ *pgxpool.Config, pooled *bool, err error) {
 	if c.ValidateConnect == nil { // no target_session_attrs: a standby is of no use to us
 		c.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsReadWrite
 	}
+	c.DefaultQueryExecMode = pgx.QueryExecModeExec // of the few statements that do not go through exchange: leaves nothing behind
 	if c.RuntimeParams["application_name"] == "" {
 		c.RuntimeParams["application_name"] = "latchkey"
 	}

@@ -59,3 +59,87 @@ func must(t testing.TB, err error) {
 		t.Fatal(err)
 	}
 }
+
+// newProject gives a project that is stored.
+func newProject(t testing.TB, s *Store, ns *storetest.Nouns) latchkey.Project {
+	t.Helper()
+	p := ns.Project("The Game")
+	must(t, s.CreateProject(t.Context(), p, nil, ns.Event(latchkey.ProjectCreated, p.ID, storetest.Noon())))
+	return p
+}
+
+// TestClientIDsAreNotReused: a token of the deleted client would pass for one of the new client.
+func TestClientIDsAreNotReused(t *testing.T) {
+	t.Parallel()
+	s := newStore(t)
+	var ns storetest.Nouns
+	p := newProject(t, s, &ns)
+	e := ns.Event(latchkey.ClientCreated, p.ID, storetest.Noon())
+	var last latchkey.ClientID
+	for _, given := range []latchkey.ClientID{0, 0, 50, 0, 7, 0} {
+		c := ns.Client(p.ID)
+		c.ID = given
+		made, err := s.CreateClient(t.Context(), c, e)
+		must(t, err)
+		must(t, s.DeleteClient(t.Context(), made.ID, e))
+		if given != 0 && made.ID != given || given == 0 && made.ID <= last {
+			t.Errorf("client %d after client %d was deleted, %d was asked for: want that one or a later id", made.ID, last, given)
+		}
+		last = max(last, made.ID)
+	}
+}
+
+// TestSessionOfNobody: DeleteUser takes the sessions along, so only a hand in the database makes one without a user. It
+// lets nobody in.
+func TestSessionOfNobody(t *testing.T) {
+	t.Parallel()
+	s := newStore(t)
+	var ns storetest.Nouns
+	p, now := newProject(t, s, &ns), storetest.Noon()
+	started, err := s.StartChallenge(t.Context(), ns.Start(ns.Challenge(p.ID, ns.Email(), now)), now)
+	must(t, err)
+	out, err := s.CompleteChallenge(t.Context(), ns.Staying(started.Challenge, latchkey.SessionID{}, now), now)
+	must(t, err)
+	must(t, out.Verdict)
+	_, err = s.pool.Exec(t.Context(), "DELETE FROM users")
+	must(t, err)
+	got, u, err := s.Session(t.Context(), out.Session.ID)
+	if err != nil || got != out.Session || u != (latchkey.User{}) {
+		t.Errorf("Session gave %+v, user %+v, %v; want %+v and no user", got, u, err, out.Session)
+	}
+	used, err := s.UseSession(t.Context(), ns.SessionUse(got, now), now)
+	if err != nil || latchkey.CodeOf(used.Verdict) != latchkey.LoginRequired {
+		t.Errorf("UseSession: %v, verdict %v; want LoginRequired", err, used.Verdict)
+	}
+}
+
+// TestForeignTextIsKeptByteForByte: what callers hand over may be anything, also what PostgreSQL's text refuses.
+func TestForeignTextIsKeptByteForByte(t *testing.T) {
+	t.Parallel()
+	s := newStore(t)
+	var ns storetest.Nouns
+	p, now := newProject(t, s, &ns), storetest.Noon()
+	c := ns.Challenge(p.ID, ns.Email(), now)
+	odd := "\x00\xff\xfe ' \" \\ ü"
+	c.Ask.State, c.Ask.Payload, c.Ask.Nonce, c.Ask.Scope, c.From.UserAgent = odd, odd, odd, odd, odd
+	started, err := s.StartChallenge(t.Context(), ns.Start(c), now)
+	must(t, err)
+	got, err := s.Challenge(t.Context(), c.ID)
+	must(t, err)
+	if got != started.Challenge {
+		t.Errorf("stored %+v\nis      %+v", started.Challenge, got)
+	}
+	es, err := s.Events(t.Context(), p.ID, 1)
+	must(t, err)
+	if es[0] != started.Event {
+		t.Errorf("stored %+v\nis      %+v", started.Event, es[0])
+	}
+}
+
+// emptyDatabase gives the URL of a database with nothing in it.
+func emptyDatabase(t testing.TB) string {
+	t.Helper()
+	return pgtest.Shared(t).Database(t, pgtest.Template{
+		Name: "bare", Prepare: func(string) error { return nil }, Reset: "DROP SCHEMA public CASCADE; CREATE SCHEMA public",
+	})
+}

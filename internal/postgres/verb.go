@@ -9,13 +9,24 @@ import (
 	"github.com/latchkey-dev/latchkey"
 )
 
-const (
-	// lanes is how many rows, roughly, verbs of this node can be in line for at the same time.
-	lanes = 256
-	// rounds bounds how often a verb is judged anew. Only other nodes can make it go so far: of this one a single verb at a time
-	// is in a lane.
-	rounds = 40
-)
+// lanes is how many rows, roughly, verbs of this node can be in line for at the same time.
+const lanes = 256
+
+// A verb that met others twice waits before it tries again, from the first to the second of these times: a transaction that
+// holds what it needs is over by then, or is a long one.
+const firstPause, longestPause = time.Millisecond, 50 * time.Millisecond
+
+// pause waits for d, and gives how long to wait the next time.
+func pause(ctx context.Context, d time.Duration) (next time.Duration, err error) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return min(2*d, longestPause), nil
+	case <-ctx.Done():
+		return 0, unavailable(errContended)
+	}
+}
 
 // The classes of rows that verbs lock, in the order in which everybody takes them (job.order). A verb that locks rows of several
 // classes goes alone.
@@ -50,7 +61,8 @@ func (s *Store) settle(ctx context.Context, judge func(context.Context) (*change
 	defer cancel()
 	leave := func() {}
 	defer func() { leave() }()
-	for round := range rounds {
+	wait := firstPause
+	for round := 0; ; round++ {
 		c, err := judge(ctx)
 		if c == nil || err != nil {
 			return err
@@ -61,17 +73,21 @@ func (s *Store) settle(ctx context.Context, judge func(context.Context) (*change
 			leave = func() {}
 		}
 		held, err := s.store(ctx, c)
-		if err != nil || held == guards {
+		switch {
+		case err != nil || held == guards:
 			return err
-		}
-		if round == 1 {
+		case round == 0:
+			continue
+		case round == 1:
 			if leave, err = s.enterLane(ctx, c.order); err != nil {
 				leave = func() {}
 				return err
 			}
 		}
+		if wait, err = pause(ctx, wait); err != nil {
+			return err
+		}
 	}
-	return unavailable(errContended)
 }
 
 func (s *Store) enterLane(ctx context.Context, order uint64) (leave func(), err error) {

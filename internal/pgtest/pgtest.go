@@ -230,7 +230,7 @@ func start(bin string, args ...string) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{Dir: dir, bin: bin, args: args}
-	if err := own(dir); err != nil {
+	if err := Own(dir); err != nil {
 		return nil, errors.Join(err, os.RemoveAll(dir))
 	}
 	init := exec.Command(filepath.Join(bin, "initdb"), "-D", filepath.Join(dir, "data"), "-U", "postgres", "--auth=trust",

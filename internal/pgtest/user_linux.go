@@ -27,8 +27,8 @@ func lesser() (uid, gid int, err error) {
 	return uid, gid, errors.Join(err1, err2)
 }
 
-// own gives dir to whom the server runs as.
-func own(dir string) error {
+// Own gives a file or a folder to whom the server runs as.
+func Own(dir string) error {
 	if os.Getuid() != 0 {
 		return nil
 	}

@@ -9,7 +9,8 @@ import (
 	"time"
 )
 
-func own(string) error { return nil }
+// Own has nothing to do: the server runs as the tests do.
+func Own(string) error { return nil }
 
 func demote(*exec.Cmd) {}
 

@@ -250,7 +250,7 @@ func TestUserLeavesNothingBehind(t *testing.T) {
 				column = "id"
 			}
 			var left int
-			must(t, x.pool.QueryRow(t.Context(), "SELECT count(*) FROM "+table+" WHERE "+column+" = $1", id.UUID[:]).Scan(&left))
+			must(t, x.pool.QueryRow(t.Context(), "SELECT count(*) FROM "+table+" WHERE "+column+" = $1", id.String()).Scan(&left))
 			if left != 0 {
 				t.Errorf("%d rows of the deleted user are left in %s", left, table)
 			}

@@ -66,7 +66,8 @@ func (s *Store) PressDeviceLogin(ctx context.Context, x latchkey.DevicePress, no
 		if err != nil {
 			return nil, err
 		}
-		if *out = x.Judge(old.device, old.session, old.user, now); out.Verdict != nil {
+		*out = x.Judge(old.device, old.session, old.user, now)
+		if out.Event.Kind == "" { // a refusal
 			return nil, nil
 		}
 		d := &out.Device

@@ -203,9 +203,9 @@ func (f *foresight) remember(a latchkey.Attempt, old *attemptLoaded, out *latchk
 		f.places[where] = at
 	}
 	at.user = out.User
-	switch {
-	case out.Guesses == old.guesses:
-	case out.Guesses == latchkey.Guesses{}:
+	switch out.Guesses {
+	case old.guesses:
+	case latchkey.Guesses{}:
 		at.total, at.forgotten = 0, true
 		clear(at.networks)
 	default:

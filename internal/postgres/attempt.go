@@ -41,7 +41,7 @@ func (s *Store) CompleteChallenge(ctx context.Context, a latchkey.Attempt, now t
 		switch {
 		case err != nil:
 			return latchkey.Outcome{}, err
-		case held == len(c.guards):
+		case held == c.guards:
 			return out, nil
 		case round == 0: // the second time most of those who lost to a right answer have nothing to guard any more
 		case a.OldSession.IsZero():

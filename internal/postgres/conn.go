@@ -17,7 +17,7 @@ type memo struct {
 	// pooled: a pooler stands between, which gives every transaction another session of the server. Nothing can be left in a
 	// session then, no prepared statement and no setting.
 	pooled   bool
-	prepared map[string]*pgconn.StatementDescription // by text
+	prepared map[shape]*pgconn.StatementDescription
 }
 
 const memoKey = "latchkey"
@@ -47,7 +47,7 @@ const backendID = `SELECT pg_backend_pid()::bigint`
 // greet learns what kind of connection c is, and tells the session what it needs. A pooler shows itself by a process id that
 // is not the session's own.
 func greet(ctx context.Context, c *pgconn.PgConn, pooled *bool) error {
-	m := &memo{prepared: map[string]*pgconn.StatementDescription{}}
+	m := &memo{prepared: map[shape]*pgconn.StatementDescription{}}
 	if pooled != nil {
 		m.pooled = *pooled
 	} else {
@@ -72,13 +72,13 @@ func greet(ctx context.Context, c *pgconn.PgConn, pooled *bool) error {
 func exchange(ctx context.Context, c *pgconn.PgConn, jobs []*job) (failed *job, err error) {
 	m := memoOf(c)
 	p := c.StartPipeline(ctx)
-	var fresh map[string]*pgconn.StatementDescription // prepared on the way
+	var fresh map[shape]*pgconn.StatementDescription // prepared on the way
 	for _, j := range jobs {
 		for _, q := range j.stmts {
-			known := m.prepared[q.text]
+			known := m.prepared[q.shape]
 			switch {
 			case m.pooled:
-				p.SendQueryParams(q.text, q.values, q.oids, inBinary(), inBinary())
+				p.SendQueryParams(q.text(), q.values, q.oids, inBinary(), inBinary())
 				continue
 			case known != nil:
 				p.SendQueryStatement(known, q.values, inBinary(), inBinary())
@@ -86,13 +86,13 @@ func exchange(ctx context.Context, c *pgconn.PgConn, jobs []*job) (failed *job, 
 			}
 			name := "latchkey_" + strconv.Itoa(len(m.prepared)+len(fresh))
 			if fresh == nil {
-				fresh = map[string]*pgconn.StatementDescription{}
+				fresh = map[shape]*pgconn.StatementDescription{}
 			}
-			if d := fresh[q.text]; d != nil {
+			if d := fresh[q.shape]; d != nil {
 				name = d.Name
 			} else {
-				p.SendPrepare(name, q.text, q.oids)
-				fresh[q.text] = &pgconn.StatementDescription{Name: name}
+				p.SendPrepare(name, q.text(), q.oids)
+				fresh[q.shape] = &pgconn.StatementDescription{Name: name}
 				q.prepares = true
 			}
 			p.SendQueryPrepared(name, q.values, inBinary(), inBinary())
@@ -108,12 +108,12 @@ func exchange(ctx context.Context, c *pgconn.PgConn, jobs []*job) (failed *job, 
 }
 
 // readAnswers reads what exchange asked for, up to the end of the transaction.
-func readAnswers(p *pgconn.Pipeline, m *memo, fresh map[string]*pgconn.StatementDescription, jobs []*job) (*job, error) {
+func readAnswers(p *pgconn.Pipeline, m *memo, fresh map[shape]*pgconn.StatementDescription, jobs []*job) (*job, error) {
 	for _, j := range jobs {
 		for i, q := range j.stmts {
 			if q.prepares {
 				q.prepares = false
-				if err := learn(p, m, fresh[q.text].Name, q.text); err != nil {
+				if err := learn(p, m, fresh[q.shape].Name, q.shape); err != nil {
 					return j, err
 				}
 			}
@@ -126,7 +126,7 @@ func readAnswers(p *pgconn.Pipeline, m *memo, fresh map[string]*pgconn.Statement
 	return nil, err
 }
 
-func learn(p *pgconn.Pipeline, m *memo, name, text string) error {
+func learn(p *pgconn.Pipeline, m *memo, name string, s shape) error {
 	answer, err := p.GetResults()
 	if err != nil {
 		return err
@@ -135,8 +135,8 @@ func learn(p *pgconn.Pipeline, m *memo, name, text string) error {
 	if !ok {
 		return errors.New("the server did not describe a statement")
 	}
-	d.Name, d.SQL = name, text
-	m.prepared[text] = d
+	d.Name = name
+	m.prepared[s] = d
 	return nil
 }
 

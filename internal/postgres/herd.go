@@ -107,7 +107,7 @@ func (s *Store) storeHerd(ctx context.Context, h *herd, xs []*herded, olds []*at
 		x.out = x.Judge(olds[i].challenge, olds[i].guesses, olds[i].user, x.now)
 		ahead.remember(x.Attempt, olds[i], &x.out)
 		c := completion(x.Attempt, olds[i], &x.out, x.now)
-		stmts[i], guards[i] = c.end(), len(c.guards)
+		stmts[i], guards[i] = c.end(), c.guards
 	}
 	err = s.writes.carry(&job{
 		ctx: ctx, order: xs[0].order(), stmts: stmts,

@@ -75,7 +75,7 @@ func (s *Store) AdvanceKeys(ctx context.Context, now time.Time) (latchkey.Keys, 
 	var moves []keyMove
 	for _, p := range all.projects {
 		old := all.keys[p.ID]
-		if m := moveKeys(old, old.Advance(p.TokenLifeMax(), now), now); len(m.change.guards) > 0 {
+		if m := moveKeys(old, old.Advance(p.TokenLifeMax(), now), now); m.change.guards > 0 {
 			moves = append(moves, m)
 		}
 	}
@@ -99,7 +99,7 @@ func (s *Store) storeMoves(ctx context.Context, moves []keyMove) (latchkey.Keys,
 	}
 	active := new(latchkey.Keys)
 	_, err := s.alone(ctx, patience, &job{begin: func() { *active = nil }, row: func(i int, r *row) {
-		if int(r.getInt()) == len(moves[i].change.guards) {
+		if int(r.getInt()) == moves[i].change.guards {
 			*active = append(*active, moves[i].active...)
 		}
 	}}, stmts...)

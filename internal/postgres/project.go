@@ -69,7 +69,7 @@ func (s *Store) CreateProject(ctx context.Context, p latchkey.Project, ks latchk
 		c.putKey(k)
 	}
 	held, err := s.administer(ctx, patience, c.event(e).end())
-	if err == nil && held < len(c.guards) {
+	if err == nil && held < c.guards {
 		err = latchkey.Conflict
 	}
 	return err

@@ -21,22 +21,21 @@ const (
 // A stmt is one statement with its parameters, which travel in the server's binary form: put… adds the next one. The types
 // are so few that this costs less, in code too, than a library's mapping of types.
 type stmt struct {
-	text     string
-	oids     []uint32
+	shape
+	oids     []uint32 // the types of the parameters
 	values   [][]byte // nil: NULL
 	arena    []byte   // where values lie
 	prepares bool     // exchange prepares it on the way
 }
 
-func query(text string) *stmt { return &stmt{text: text} }
-
-// room makes space for so many parameters at once.
-func (q *stmt) room(parameters, bytes int) *stmt {
-	q.oids, q.values, q.arena = make([]uint32, 0, parameters), make([][]byte, 0, parameters), make([]byte, 0, bytes)
+// query is a statement that is no change; its parameters are $1, $2, …
+func query(text string) *stmt {
+	q := &stmt{}
+	q.parts[0].text, q.n, q.whole = text, 1, true
 	return q
 }
 
-// put adds what fill appends. Where the arena moves, earlier values stay where they were.
+// put adds a value. Where the arena moves, earlier values stay where they were.
 func put[T string | []byte](q *stmt, oid uint32, v T) {
 	if len(v) == 0 {
 		q.oids, q.values = append(q.oids, oid), append(q.values, []byte{}) // not nil, which is NULL

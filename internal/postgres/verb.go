@@ -67,7 +67,7 @@ func (s *Store) settle(ctx context.Context, judge func(context.Context) (*change
 		if c == nil || err != nil {
 			return err
 		}
-		guards := len(c.guards)
+		guards := c.guards
 		if guards == 0 {
 			leave() // nobody can come in between any more
 			leave = func() {}

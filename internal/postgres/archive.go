@@ -184,75 +184,75 @@ func (s *Store) AddRecords(ctx context.Context, archive string, rs []latchkey.Re
 	if len(rs) == 0 {
 		return nil
 	}
-	stmts := []*stmt{query(unlimited)}
-	for _, r := range rs {
-		added, err := addRecord(r)
-		if err != nil {
-			return err
-		}
-		stmts = append(stmts, added...)
+	added, err := addRecords(rs)
+	if err != nil {
+		return err
 	}
 	last := rs[len(rs)-1]
 	q := query(archiveAdvance)
 	q.putText(archive)
 	q.putText(string(last.Kind))
 	q.putText(last.Cursor)
-	_, err := s.alone(ctx, adding, nil, append(stmts, q)...)
+	_, err = s.alone(ctx, adding, nil, append(append([]*stmt{query(unlimited)}, added...), q)...)
 	if latchkey.CodeOf(err) == latchkey.Conflict {
 		return s.whoseAddress(ctx, rs, err)
 	}
 	return err
 }
 
-// addRecord gives the statements that store one record, unless it is there.
-func addRecord(r latchkey.Record) ([]*stmt, error) {
-	c := newChange(0)
-	switch n := r.Noun.(type) {
-	case latchkey.Project:
-		texts, err := textsOf(n)
-		if err != nil {
-			return nil, err
+// addRecords gives the statements that store records of one kind, those excepted that are there.
+func addRecords(rs []latchkey.Record) ([]*stmt, error) {
+	bad := latchkey.BadField("kind", "there is no such kind of record")
+	var stmts []*stmt
+	if step, fill := bulkOf(rs[0].Kind); step != "" {
+		for _, r := range rs {
+			q := &stmt{}
+			if !fill(q, r.Noun) {
+				return nil, bad
+			}
+			stmts = append(stmts, q)
 		}
-		c.step(insertProject)
-		c.putProject(n, texts)
-	case latchkey.Key:
-		c.step(insertKey)
-		c.putKey(n)
-	case latchkey.Client:
-		texts, err := clientTextsOf(n)
-		if err != nil {
-			return nil, err
-		}
-		c.step(insertClient)
-		c.putInt(int64(n.ID))
-		c.putUUID(n.Project.UUID)
-		c.putClient(n, texts)
-		taken := query(takeClientID)
-		taken.putInt(int64(n.ID))
-		return []*stmt{taken, c.end()}, nil
-	case latchkey.User:
-		c.step(archiveUser)
-		c.putUser(n)
-	case latchkey.AddressGuesses:
-		c.guard(firstGuess)
-		c.putProjectAddress(n.Project, n.To)
-		c.putInt(int64(n.Total))
-		for _, from := range n.Networks {
-			c.step(archiveNetwork)
-			c.putNetwork(n.Project, n.To, from.Network, from.Tries, from.NextTry)
-		}
-	case latchkey.Grant:
-		c.step(archiveGrant)
-		c.putGrant(n)
-	case latchkey.Session:
-		c.step(archiveSession)
-		c.putSession(n)
-	case latchkey.Event:
-		c.event(n)
-	default:
-		return nil, latchkey.BadField("kind", "there is no such kind of record")
+		return []*stmt{bulk(step, stmts)}, nil
 	}
-	return []*stmt{c.end()}, nil
+	for _, r := range rs {
+		c := newChange(0)
+		switch n := r.Noun.(type) {
+		case latchkey.Project:
+			texts, err := textsOf(n)
+			if err != nil {
+				return nil, err
+			}
+			c.step(insertProject)
+			c.putProject(n, texts)
+		case latchkey.Key:
+			c.step(insertKey)
+			c.putKey(n)
+		case latchkey.Client:
+			texts, err := clientTextsOf(n)
+			if err != nil {
+				return nil, err
+			}
+			taken := query(takeClientID)
+			taken.putInt(int64(n.ID))
+			stmts = append(stmts, taken)
+			c.step(insertClient)
+			c.putInt(int64(n.ID))
+			c.putUUID(n.Project.UUID)
+			c.putClient(n, texts)
+		case latchkey.AddressGuesses:
+			c.guard(firstGuess)
+			c.putProjectAddress(n.Project, n.To)
+			c.putInt(int64(n.Total))
+			for _, from := range n.Networks {
+				c.step(archiveNetwork)
+				c.putNetwork(n.Project, n.To, from.Network, from.Tries, from.NextTry)
+			}
+		default:
+			return nil, bad
+		}
+		stmts = append(stmts, c.end())
+	}
+	return stmts, nil
 }
 
 // whoseAddress says which user of rs has an address that belongs to another one here. err is what it is otherwise.

@@ -30,6 +30,7 @@ type job struct {
 	stmts   []*stmt
 	begin   func()              // forgets what row has read; it may all come again
 	row     func(i int, r *row) // reads a row of the answer to statement i
+	number  uint32              // of the connection that it went over last
 	changed int64               // rows that its statements changed or gave
 	err     error               // how it ended
 	done    chan struct{}       // closed after the commit
@@ -156,24 +157,37 @@ func (c *courier) take(batch []*job) ([]*job, bool) {
 }
 
 // deliver carries a batch and answers. If the server refuses a statement, so that the others' work is lost with its own, each
-// goes again by itself.
+// goes again by itself, and last of all those that others stand in the way of.
 func (c *courier) deliver(batch []*job) {
 	slices.SortStableFunc(batch, func(a, b *job) int { return cmp.Compare(a.order, b.order) })
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	err := c.perform(ctx, batch)
-	if len(batch) > 1 && undone(err) {
-		for i := range batch {
-			batch[i].err = c.perform(ctx, batch[i:i+1])
+	if len(batch) == 1 || !undone(err) {
+		for _, j := range batch {
+			j.end(err)
 		}
-		err = nil
+		return
 	}
+	var late []*job
 	for _, j := range batch {
-		if err != nil {
-			j.err = err
+		if err := c.send(ctx, []*job{j}); conflicting(err) {
+			late = append(late, j)
+		} else {
+			j.end(err)
 		}
-		close(j.done)
 	}
+	for _, j := range late {
+		j.end(c.perform(ctx, []*job{j}))
+	}
+}
+
+// end answers.
+func (j *job) end(err error) {
+	if err != nil {
+		j.err = err
+	}
+	close(j.done)
 }
 
 // maxTries bounds how often a transaction is sent again that fell for no fault of its own.
@@ -182,15 +196,28 @@ const maxTries = 4
 // perform carries out jobs as one transaction. It is done again if another transaction undid it, and if its connection broke
 // before anything was sent, or before anything could be changed: after a restart of the server there are several such.
 func (c *courier) perform(ctx context.Context, jobs []*job) (err error) {
-	for range maxTries {
-		err = send(ctx, c.pool, jobs)
-		again := conflicting(err) && len(jobs) == 1 || sqlState(err) == "" && (c.reads || pgconn.SafeToRetry(err))
-		if err == nil || !again || ctx.Err() != nil || errors.Is(err, errShape) {
+	for try := range maxTries {
+		err = c.send(ctx, jobs)
+		conflict := conflicting(err) && len(jobs) == 1
+		broken := sqlState(err) == "" && (c.reads || pgconn.SafeToRetry(err)) && !errors.Is(err, errShape)
+		if err == nil || !conflict && !broken {
+			break
+		}
+		if conflict {
+			// Two that met head on must not do so again in step: each has a time of its own.
+			if _, late := pause(ctx, time.Duration(try+1)*time.Duration(1+jobs[0].number%16)*time.Millisecond); late != nil {
+				break
+			}
+		}
+		if ctx.Err() != nil {
 			break
 		}
 	}
 	return err
 }
+
+// send carries out jobs as one transaction, once.
+func (c *courier) send(ctx context.Context, jobs []*job) error { return send(ctx, c.pool, jobs) }
 
 // send carries out jobs as one transaction on a connection of pool.
 func send(ctx context.Context, pool *pgxpool.Pool, jobs []*job) error {
@@ -203,6 +230,7 @@ func send(ctx context.Context, pool *pgxpool.Pool, jobs []*job) error {
 	for _, j := range jobs {
 		j.start()
 	}
+	jobs[0].number = c.PID()
 	failed, err := exchange(ctx, c, jobs)
 	if err != nil && failed != nil {
 		failed.err = err

@@ -257,3 +257,151 @@ func TestUserLeavesNothingBehind(t *testing.T) {
 		}
 	}
 }
+
+// TestLogoutsAreNeverUndone: people sign in while all their sessions are ended. Every end counts: a login that read the user
+// before it must not write back what was then.
+func TestLogoutsAreNeverUndone(t *testing.T) {
+	t.Parallel()
+	x := openNodes(t, 3)
+	defer x.Close()
+	var ns storetest.Nouns
+	now := storetest.Noon()
+	p, to := newProject(t, x.Store, &ns), ns.Email()
+	login := func() latchkey.Outcome {
+		started, err := x.StartChallenge(t.Context(), ns.Start(ns.Challenge(p.ID, to, now)), now)
+		if err != nil {
+			t.Errorf("StartChallenge: %v", err)
+		}
+		out, err := x.CompleteChallenge(t.Context(), ns.Attempt(started.Challenge, now), now)
+		if err != nil || out.Verdict != nil {
+			t.Errorf("login: %v, %v", err, out.Verdict)
+		}
+		return out
+	}
+	id := login().User.ID
+	const ends = 12
+	together(4*ends, func(i int) {
+		if i%4 > 0 {
+			login()
+		} else if err := x.EndSessions(t.Context(), id, ns.Event(latchkey.UserLoggedOut, p.ID, now)); err != nil {
+			t.Errorf("EndSessions: %v", err)
+		}
+	})
+	u, err := x.User(t.Context(), id)
+	must(t, err)
+	if u.Epoch != ends {
+		t.Errorf("all sessions ended %d times and the user's epoch is %d", ends, u.Epoch)
+	}
+}
+
+// TestDescriptionsAreNeverLost: people say different things of themselves at once, and all of it is kept.
+func TestDescriptionsAreNeverLost(t *testing.T) {
+	t.Parallel()
+	x := openNodes(t, 3)
+	defer x.Close()
+	var ns storetest.Nouns
+	now := storetest.Noon()
+	p := newProject(t, x.Store, &ns)
+	for range 5 {
+		started, err := x.StartChallenge(t.Context(), ns.Start(ns.Challenge(p.ID, ns.Email(), now)), now)
+		must(t, err)
+		out, err := x.CompleteChallenge(t.Context(), ns.Attempt(started.Challenge, now), now)
+		must(t, err)
+		text := "said"
+		changes := []latchkey.PersonChange{{FirstName: &text}, {LastName: &text}, {Nickname: &text}}
+		together(len(changes), func(i int) {
+			if _, err := x.DescribeUser(t.Context(), out.User.ID, changes[i], ns.Event(latchkey.UserDescribed, p.ID, now)); err != nil {
+				t.Errorf("DescribeUser: %v", err)
+			}
+		})
+		u, err := x.User(t.Context(), out.User.ID)
+		must(t, err)
+		if want := (latchkey.Person{FirstName: text, LastName: text, Nickname: text}); u.Person != want {
+			t.Errorf("three descriptions at once left %+v", u.Person)
+		}
+	}
+}
+
+// TestResendsAreCounted: one message is asked for again many times at once. It is sent so often as it may, and each time is a
+// message of its own.
+func TestResendsAreCounted(t *testing.T) {
+	t.Parallel()
+	x := openNodes(t, 3)
+	defer x.Close()
+	var ns storetest.Nouns
+	now := storetest.Noon()
+	p, to := newProject(t, x.Store, &ns), ns.Email()
+	first, err := x.StartChallenge(t.Context(), ns.Start(ns.Challenge(p.ID, to, now)), now)
+	must(t, err)
+	var resent, fresh atomic.Int64
+	together(12, func(int) {
+		again := ns.Start(ns.Challenge(p.ID, to, now))
+		again.Again = first.Challenge.ID
+		out, err := x.StartChallenge(t.Context(), again, now)
+		switch {
+		case err != nil:
+			t.Errorf("StartChallenge: %v", err)
+		case out.Resent:
+			resent.Add(1)
+		default:
+			fresh.Add(1)
+		}
+	})
+	c, err := x.Challenge(t.Context(), first.Challenge.ID)
+	must(t, err)
+	ms, err := x.ClaimMessages(t.Context(), 100, now.Add(time.Minute), now.Add(latchkey.MessageLease))
+	must(t, err)
+	if int64(c.Resends) != resent.Load() || resent.Load()+fresh.Load() != 12 || len(ms) != 13 {
+		t.Errorf("12 resends at once: %d were resends, %d were new, %d are counted, %d messages are to be sent", resent.Load(), fresh.Load(), c.Resends, len(ms))
+	}
+}
+
+// TestBannedAtOnce: whoever is told that a ban is stored can rely on it: no login that is answered afterwards gets in, and
+// what one that came before got is dead.
+func TestBannedAtOnce(t *testing.T) {
+	t.Parallel()
+	x := openNodes(t, 3)
+	defer x.Close()
+	var ns storetest.Nouns
+	now := storetest.Noon()
+	p := newProject(t, x.Store, &ns)
+	for range 8 {
+		to := ns.Email()
+		start := func() latchkey.Attempt {
+			started, err := x.StartChallenge(t.Context(), ns.Start(ns.Challenge(p.ID, to, now)), now)
+			must(t, err)
+			return ns.Attempt(started.Challenge, now)
+		}
+		first, err := x.CompleteChallenge(t.Context(), start(), now)
+		must(t, err)
+		as := []latchkey.Attempt{start(), start(), start(), start()}
+		epochs := make([]int, len(as))
+		together(len(as)+1, func(i int) {
+			if i == len(as) {
+				ban := latchkey.Ban{From: now, Reason: "x"}
+				if err := x.next().SetBan(t.Context(), first.User.ID, ban, ns.Event(latchkey.UserBanned, p.ID, now)); err != nil {
+					t.Errorf("SetBan: %v", err)
+				}
+				return
+			}
+			out, err := x.CompleteChallenge(t.Context(), as[i], now)
+			if err != nil {
+				t.Errorf("CompleteChallenge: %v", err)
+			}
+			epochs[i] = -1
+			if out.Verdict == nil {
+				epochs[i] = out.User.Epoch
+			}
+		})
+		u, err := x.User(t.Context(), first.User.ID)
+		must(t, err)
+		if u.Epoch != 1 || !u.Banned(now) {
+			t.Errorf("after a ban: %+v", u)
+		}
+		for _, epoch := range epochs {
+			if epoch >= u.Epoch {
+				t.Errorf("a login beside a ban got the epoch %d, the user's is %d", epoch, u.Epoch)
+			}
+		}
+	}
+}

@@ -86,6 +86,7 @@ var table = map[string]room{
 	"internal/oidctest":    {},
 	"internal/sdktest":     {},
 	"internal/crashtest":   {},
+	"internal/clustertest": {},
 	"bench":                {house: []string{"internal/pgtest"}},
 }
 

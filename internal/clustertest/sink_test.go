@@ -25,7 +25,7 @@ type sink struct {
 	taken int                 // guarded by mu
 	mood  mood                // guarded by mu
 	held  chan struct{}       // guarded by mu; closed to let go of what is held
-	away  chan struct{}       // guarded by mu; closed once something is held
+	holds int                 // guarded by mu; how many mails that is
 }
 
 // A mood is how a sink answers a mail.
@@ -34,7 +34,7 @@ type mood int
 const (
 	taking   mood = iota // 250
 	refusing             // 451: try again
-	holding              // not at all, until its mood changes; then 451
+	holding              // it takes the mail, and does not say so until its mood changes
 )
 
 // A letter is what a mail says.
@@ -47,7 +47,7 @@ func newSink(t *testing.T) *sink {
 	if err != nil {
 		t.Fatal(err)
 	}
-	k := &sink{addr: l.Addr().String(), mails: map[string][]letter{}, held: make(chan struct{}), away: make(chan struct{})}
+	k := &sink{addr: l.Addr().String(), mails: map[string][]letter{}, held: make(chan struct{})}
 	s := smtp.NewServer(smtp.BackendFunc(func(*smtp.Conn) (smtp.Session, error) { return &conversation{sink: k}, nil }))
 	s.ErrorLog = log.New(io.Discard, "", 0) // a killed client is what the tests are about
 	go s.Serve(l)
@@ -55,20 +55,20 @@ func newSink(t *testing.T) *sink {
 	return k
 }
 
-// become changes the mood. What is held is refused.
+// become changes the mood. What is held is answered.
 func (k *sink) become(m mood) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.mood = m
 	close(k.held)
-	k.held, k.away = make(chan struct{}), make(chan struct{})
+	k.held, k.holds = make(chan struct{}), 0
 }
 
-// holds gives a channel that is closed once a mail is held.
-func (k *sink) holds() <-chan struct{} {
+// holding is how many mails wait for their answer.
+func (k *sink) holding() int {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	return k.away
+	return k.holds
 }
 
 // to gives what a person got.
@@ -92,24 +92,20 @@ func (k *sink) letter(t *testing.T, p person) letter {
 	return k.to(p)[0]
 }
 
-// take takes a mail, or gives what to wait for before it is refused.
+// take takes a mail, or does not. wait, unless nil, is what to wait for before saying so.
 func (k *sink) take(to string, l letter) (taken bool, wait <-chan struct{}) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	switch k.mood {
-	case refusing:
+	if k.mood == refusing {
 		return false, nil
-	case holding:
-		select {
-		case <-k.away:
-		default:
-			close(k.away)
-		}
-		return false, k.held
 	}
 	k.mails[to] = append(k.mails[to], l)
 	k.taken++
-	return true, nil
+	if k.mood == taking {
+		return true, nil
+	}
+	k.holds++
+	return true, k.held
 }
 
 // A conversation is one SMTP session.

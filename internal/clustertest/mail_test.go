@@ -4,6 +4,7 @@ import (
 	"strconv"
 	"sync"
 	"testing"
+	"time"
 )
 
 // letters is how many people ask for a code at a time.
@@ -35,17 +36,20 @@ func TestMailIsSentOnce(t *testing.T) {
 	t.Run("a node dies with messages in its hands", func(t *testing.T) {
 		t.Parallel()
 		c := newCluster(t, plan{})
-		c.sink.become(refusing)
+		c.sink.become(holding)
+		began := time.Now()
 		people := c.ask(t)
-		c.sink.become(holding) // for less than a node waits for an answer
-		eventually(t, "every node to have its hands full", func() bool { return c.sink.holding() == len(c.nodes)*hands })
+		eventually(t, "every node to have its hands full", func() bool { return c.sink.holding() >= len(c.nodes)*hands })
 		c.nodes[0].kill(t)
 		t.Logf("%d of %d messages are unsent when a node dies", c.waiting(t, ""), letters)
 		c.sink.become(taking)
+		held := time.Since(began)
 		c.emptyOutbox(t)
-		// What the dead node had handed over without learning of it is sent again, and nothing else is.
-		if again := c.count(t, people, 2); again != hands {
-			t.Errorf("%d messages came twice, want the %d that the dead node had in its hands", again, hands)
+		// What the dead node had handed over without learning of it is sent again, and nothing else is, unless the others had to
+		// wait for the sink for so long that they gave up.
+		again := c.count(t, people, 3)
+		if again < hands || again > hands && held < 8*time.Second {
+			t.Errorf("%d messages came more than once, want the %d that the dead node had in its hands", again, hands)
 		}
 	})
 }

@@ -92,7 +92,7 @@ var table = map[string]room{
 
 // forTests are the modules that only tests may import, and no test may import a module from elsewhere.
 var forTests = []string{
-	"github.com/chromedp/cdproto", "github.com/chromedp/chromedp",
+	"github.com/anishathalye/porcupine", "github.com/chromedp/cdproto", "github.com/chromedp/chromedp",
 	"github.com/coreos/go-oidc/v3", "github.com/emersion/go-sasl", "github.com/emersion/go-smtp", "github.com/getkin/kin-openapi",
 	"github.com/rogpeppe/go-internal", "go.uber.org/goleak", "golang.org/x/net/html", "golang.org/x/oauth2", "pgregory.net/rapid",
 }

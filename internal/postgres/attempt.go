@@ -21,6 +21,7 @@ type attemptLoaded struct {
 	challenge latchkey.Challenge
 	guesses   latchkey.Guesses
 	user      latchkey.User
+	foreseen  bool             // some of it is not so yet: it was judged already that it will be
 	session   latchkey.Session // the browser's earlier one
 	grants    []latchkey.Grant // that came of it
 }
@@ -83,22 +84,26 @@ func readAttempt(got *attemptLoaded, i int, r *row) {
 }
 
 // completion is the change that stores out. The guards lock in one order, challenge, guesses, session, user, and so does a batch:
-// wrong answers at an address come before logins with it.
+// wrong answers at an address come before logins with it. Where old is foreseen, a refusal that changes nothing is guarded too: it
+// is none if what it was judged after never comes.
 func completion(a latchkey.Attempt, old *attemptLoaded, out *latchkey.Outcome, now time.Time) *change {
 	c := newChange(orderOfAddress(a.Project, a.To) &^ 1)
 	if out.Verdict == nil {
 		c.order++
 	}
 	judged := out.Challenge.State != old.challenge.State || out.Challenge.Tries != old.challenge.Tries
-	if judged {
+	if judged || old.foreseen && !old.challenge.ID.IsZero() {
 		c.holdChallenge(&old.challenge)
 	}
 	switch forget := out.Guesses == (latchkey.Guesses{}); {
-	case out.Guesses == old.guesses:
-	case !forget:
-		c.guessed(a.Project, a.To, a.From.Network(), old.guesses, out.Guesses)
-	default:
+	case old.foreseen && old.guesses.Total == 0 && forget:
+		c.guard(noGuesses)
+		c.putProjectAddress(a.Project, a.To)
+	case out.Guesses == old.guesses && !old.foreseen:
+	case out.Guesses == old.guesses || forget:
 		c.holdGuesses(a.Project, a.To, old.guesses)
+	default:
+		c.guessed(a.Project, a.To, a.From.Network(), old.guesses, out.Guesses)
 	}
 	ended := endingOf(old, out, now)
 	if ended.Done {

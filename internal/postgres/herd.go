@@ -173,8 +173,10 @@ type sight struct {
 	user      latchkey.User
 }
 
-// look brings what was loaded for a up to date.
+// look brings what was loaded for a up to date, and notes whether there was anything to bring.
 func (f *foresight) look(a latchkey.Attempt, old *attemptLoaded) {
+	challenge, guesses := old.challenge, old.guesses
+	defer func() { old.foreseen = old.challenge != challenge || old.guesses != guesses }()
 	if c, known := f.challenges[a.ID]; known {
 		old.challenge = c
 	}

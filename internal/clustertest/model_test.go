@@ -1,7 +1,9 @@
 package clustertest_test
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -31,6 +33,8 @@ type question struct {
 	generation uint32        // of the refresh token presented
 	called     time.Duration // since the beginning
 	ended      time.Duration
+	// Of one that nobody knows the end of: which kind of those of its challenge it is, and the how-manieth of that kind (tell).
+	kind, place int
 }
 
 // A reply is what it was answered.
@@ -69,6 +73,9 @@ type sight struct {
 	issuedLatest time.Duration // and at the latest
 	rotated      time.Duration // the family, at the earliest
 	rotatedLast  time.Duration // and at the latest
+
+	happened string // how many of each kind that nobody knows the end of have happened, a byte each
+	over     bool   // the look has come: what is left never happened
 }
 
 type codeState string
@@ -83,9 +90,63 @@ const maxTries = 5
 
 func (s sight) live() bool { return s.state == latchkey.Waiting || s.state == latchkey.Approved }
 
-// step gives the sight after an operation, and whether it can have been answered like that. One that nobody knows the answer
-// of is free to have any; as it may also come after everything else, it need not have happened.
+// step gives the sight after an operation, and whether it can have been answered like that. One that nobody knows the end of
+// may have any answer, and may have happened at any time after its call or never, which is the same as after the look. The
+// search would try every order of them; two things keep it short and lose none. One that changes nothing need not happen. And
+// of two of a kind the one that was called first happens first: the other one could take its place.
 func (s sight) step(q question, a reply) (bool, sight) {
+	unknown := a.verdict == lost
+	if s.over {
+		return unknown, s
+	}
+	if unknown && int(s.happened[q.kind]) != q.place {
+		return false, s
+	}
+	ok, next := s.do(q, a)
+	if unknown {
+		if next == s {
+			return false, s
+		}
+		count := []byte(s.happened)
+		count[q.kind]++
+		next.happened = string(count)
+	}
+	return ok, next
+}
+
+// tell numbers the operations that nobody knows the end of by kind and place, and gives those of a kind the same bounds of time.
+// It gives what nothing has happened of yet.
+func tell(ops []porcupine.Operation) (none sight) {
+	type kind struct {
+		deed       deed
+		generation uint32
+	}
+	slices.SortFunc(ops, func(a, b porcupine.Operation) int { return cmp.Compare(a.Call, b.Call) })
+	kinds := map[kind][]int{}
+	for i, o := range ops {
+		if q := o.Input.(question); o.Output.(reply).verdict == lost {
+			k := kind{q.deed, q.generation}
+			kinds[k] = append(kinds[k], i)
+		}
+	}
+	number := 0
+	for _, members := range kinds {
+		first, last := ops[members[0]].Input.(question).called, time.Duration(0)
+		for _, i := range members {
+			last = max(last, ops[i].Input.(question).ended)
+		}
+		for place, i := range members {
+			q := ops[i].Input.(question)
+			q.kind, q.place, q.called, q.ended = number, place, first, last
+			ops[i].Input = q
+		}
+		number++
+	}
+	return sight{happened: strings.Repeat("\x00", number)}
+}
+
+// do is step for what happens.
+func (s sight) do(q question, a reply) (bool, sight) {
 	is := func(v verdict) bool { return a.verdict == v || a.verdict == lost }
 	switch q.deed {
 	case doStart:
@@ -114,6 +175,7 @@ func (s sight) step(q question, a reply) (bool, sight) {
 		s.revoked = s.revoked || s.grants > 0
 		return is(yes), s
 	case doLook:
+		s.over = true
 		return a.rows == s.rows, s
 	}
 	return false, s
@@ -171,15 +233,16 @@ func (s sight) refresh(q question, a reply) (bool, sight) {
 	return a.verdict == no || a.verdict == lost, s
 }
 
-// model is for porcupine, which looks for an order of the operations that explains every answer.
-func model() porcupine.Model {
-	return porcupine.Model{
-		Init: func() any { return sight{} },
+// explain looks for an order of the operations on one challenge that explains every answer.
+func explain(ops []porcupine.Operation, within time.Duration) porcupine.CheckResult {
+	none := tell(ops)
+	return porcupine.CheckOperationsTimeout(porcupine.Model{
+		Init: func() any { return none },
 		Step: func(state, input, output any) (bool, any) {
 			ok, next := state.(sight).step(input.(question), output.(reply))
 			return ok, next
 		},
-	}
+	}, ops, within)
 }
 
 // describe is a history for people.

@@ -37,6 +37,12 @@ type question struct {
 	kind, place int
 }
 
+// between gives bounds of when it happened, in whole seconds: finer ones would make a sight of its own of each order of operations
+// at about the same time, and the search long.
+func (q question) between() (earliest, latest time.Duration) {
+	return q.called.Truncate(time.Second), q.ended.Truncate(time.Second) + time.Second
+}
+
 // A reply is what it was answered.
 type reply struct {
 	verdict    verdict
@@ -193,7 +199,8 @@ func (s sight) answer(q question, is func(verdict) bool) (bool, sight) {
 		return is(no), s
 	}
 	s.state, s.guesses, s.users = latchkey.Spent, 0, 1
-	s.code, s.issued, s.issuedLatest = unused, q.called, q.ended
+	s.code = unused
+	s.issued, s.issuedLatest = q.between()
 	return is(yes), s
 }
 
@@ -209,7 +216,8 @@ func (s sight) redeem(q question, a reply) (bool, sight) {
 	if late && a.verdict == no || surely {
 		return a.verdict != yes, s
 	}
-	s.code, s.grants, s.rotated, s.rotatedLast = used, 1, q.called, q.ended
+	s.code, s.grants = used, 1
+	s.rotated, s.rotatedLast = q.between()
 	return a.verdict == lost || a.verdict == yes && a.generation == 0, s
 }
 
@@ -222,7 +230,7 @@ func (s sight) refresh(q question, a reply) (bool, sight) {
 	}
 	if q.generation == s.generation {
 		s.generation++
-		s.rotated, s.rotatedLast = q.called, q.ended
+		s.rotated, s.rotatedLast = q.between()
 		return gives(s.generation), s
 	}
 	late, surely := q.ended >= s.rotated+latchkey.RotationGrace, q.called >= s.rotatedLast+latchkey.RotationGrace

@@ -63,7 +63,8 @@ type config struct {
 	senders   map[latchkey.Channel][]latchkey.Sender
 	place     placer // nil without a file of places
 	logLevel  slog.Level
-	metrics   string // empty: on the main address
+	metrics   string        // empty: on the main address
+	drain     time.Duration // before the shutdown
 	shutdown  time.Duration
 }
 
@@ -85,7 +86,8 @@ func (s settings) check(from *origins, now func() time.Time) (config, error) {
 	c := config{
 		listen: j.address("listen", s.Listen), publicURL: j.publicURL(s.PublicURL), tls: j.tls(s.TLSCert, s.TLSKey),
 		proxies: j.proxies(s.TrustedProxy), polls: j.polls(s.MaxPolls, s.MaxPollsPerClient), place: j.geoip(s.GeoIP), logLevel: j.level(s.LogLevel),
-		metrics: j.address("metrics-listen", s.MetricsListen), shutdown: j.duration("shutdown-timeout", s.ShutdownTimeout),
+		metrics: j.address("metrics-listen", s.MetricsListen), drain: j.duration("drain-time", s.DrainTime, 0),
+		shutdown: j.duration("shutdown-timeout", s.ShutdownTimeout, time.Second),
 	}
 	if len(s.Secret)+len(s.SecretFile) == 0 {
 		j.wrong("secret", "is missing", "make one with `latchkey secret generate` and give it as LATCHKEY_SECRET or by --secret-file")
@@ -192,10 +194,10 @@ func (j *judge) level(v string) slog.Level {
 	return l
 }
 
-func (j *judge) duration(setting, v string) time.Duration {
+func (j *judge) duration(setting, v string, least time.Duration) time.Duration {
 	d, err := time.ParseDuration(v)
-	if err != nil || d < time.Second || d > 10*time.Minute {
-		j.wrong(setting, fmt.Sprintf("is %q", v), "it is a time from 1s to 10m, such as 10s")
+	if err != nil || d < least || d > 10*time.Minute {
+		j.wrong(setting, fmt.Sprintf("is %q", v), fmt.Sprintf("it is a time from %v to 10m, such as 10s", least))
 	}
 	return d
 }

@@ -64,6 +64,7 @@ func (c configCheck) Run(a *app) error {
 	add("geoip", c.GeoIP)
 	add("log-level", c.LogLevel)
 	add("metrics-listen", c.MetricsListen)
+	add("drain-time", c.DrainTime)
 	add("shutdown-timeout", c.ShutdownTimeout)
 	return c.show(a.Stdout, rows, func(t *tabwriter.Writer) {
 		fmt.Fprintln(t, "SETTING\tVALUE\tFROM")

@@ -82,7 +82,7 @@ func assemble(ctx context.Context, a *app, cfg config, store latchkey.Store, bel
 	s, err := newServer(house{
 		tendHeap: a.Getenv("GOGC") == "",
 		store:    store, bell: bell, secrets: cfg.secrets, senders: cfg.senders, publicURL: cfg.publicURL, now: a.Now,
-		shutdown: cfg.shutdown, polls: cfg.polls, clientIP: behind(cfg.proxies), place: cfg.place, metrics: numbers, log: newLog(a.Stderr, cfg.logLevel),
+		drain: cfg.drain, shutdown: cfg.shutdown, polls: cfg.polls, clientIP: behind(cfg.proxies), place: cfg.place, metrics: numbers, log: newLog(a.Stderr, cfg.logLevel),
 	})
 	if err == nil {
 		main, err = listen(cfg.listen, "--listen")

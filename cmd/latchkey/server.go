@@ -44,6 +44,7 @@ type house struct {
 	publicURL string
 	log       *slog.Logger
 	now       func() time.Time
+	drain     time.Duration // between not being ready any more and the shutdown
 	shutdown  time.Duration
 	polls     pollLimits
 
@@ -190,8 +191,8 @@ func (r readiness) Ping(ctx context.Context) error {
 	}
 }
 
-// run serves on main until ctx ends or something breaks, and then shuts down in order: not ready any more; no new
-// connections, held polls answered, requests finished; messages in flight sent and settled; providers and store closed.
+// run serves on main until ctx ends or something breaks, and then shuts down in order: not ready any more, and held polls
+// answered; after a while in which proxies find that out, no new connections, and requests finished; messages in flight sent and settled; providers and store closed.
 func (s *server) run(ctx context.Context, listener net.Listener) (err error) {
 	defer func() { err = errors.Join(err, s.close()) }()
 	working, stopWorker := context.WithCancel(context.WithoutCancel(ctx))
@@ -209,6 +210,9 @@ func (s *server) run(ctx context.Context, listener net.Listener) (err error) {
 		<-serving.Done()
 		s.log.Info("shutting down")
 		close(s.closing)
+		if ctx.Err() != nil { // nothing broke: whoever still comes is served
+			<-time.After(s.drain)
+		}
 		defer stopWorker() // last: what the final requests put into the outbox goes out too
 		// Half the time for requests, so that as much is left for sends in flight.
 		wait, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.shutdown/2)

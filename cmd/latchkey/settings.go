@@ -35,6 +35,7 @@ type settings struct {
 
 	LogLevel        string `setting:"" group:"watch" default:"info" placeholder:"LEVEL" help:"debug, info, warn or error. Log lines are JSON on stderr. Default: ${default}."`
 	MetricsListen   string `setting:"" group:"watch" placeholder:"HOST:PORT" help:"Serve /metrics here, and Go profiles under /debug/pprof/, instead of on the main address. Do that when the main address is open to the world; this one must not be."`
+	DrainTime       string `setting:"" group:"watch" default:"0s" placeholder:"TIME" help:"How long to go on serving after SIGTERM while /readyz says no already, so that a proxy in front of several servers sends its requests elsewhere before this one closes: twice as long as the proxy takes to look. Default: ${default}."`
 	ShutdownTimeout string `setting:"" group:"watch" default:"10s" placeholder:"TIME" help:"How long requests and sends may take to end after SIGTERM or Ctrl-C. A second signal ends at once. Default: ${default}."`
 }
 

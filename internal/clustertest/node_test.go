@@ -29,6 +29,9 @@ type node struct {
 	cmd    *exec.Cmd // guarded by mu
 }
 
+// drain is how long a node serves on after SIGTERM, and look how often a proxy that watches looks whether it still should.
+const drain, look = time.Second, 20 * time.Millisecond
+
 func newNode(t *testing.T, c *cluster, name string) *node {
 	t.Helper()
 	port, err := pgtest.FreePort()
@@ -62,7 +65,7 @@ func (n *node) launch(t *testing.T) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.cmd = exec.Command(n.binary, n.args...)
-	n.cmd.Env, n.cmd.Stdout, n.cmd.Stderr = environment(), log, log
+	n.cmd.Env, n.cmd.Stdout, n.cmd.Stderr = append(environment(), "LATCHKEY_DRAIN_TIME="+drain.String()), log, log
 	if err := n.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}

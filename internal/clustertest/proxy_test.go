@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -56,6 +57,13 @@ func (p *proxy) serve(nodes []*node) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.nodes = append([]*node(nil), nodes...)
+}
+
+// has reports whether requests are handed to a node.
+func (p *proxy) has(n *node) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Contains(p.nodes, n)
 }
 
 // watch looks at each node's /readyz until ctx ends, and hands requests only to those that are ready.

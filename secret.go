@@ -65,6 +65,7 @@ type Secrets struct{ list []derived }
 type derived struct {
 	id                                                           SecretID
 	code, link, match, authz, refresh, session, device, userCode macKey
+	limiter                                                      macKey
 	seal                                                         cipher.AEAD
 }
 
@@ -89,6 +90,13 @@ func NewSecrets(masters ...[]byte) (Secrets, error) {
 		s.list = append(s.list, d)
 	}
 	return s, nil
+}
+
+// LimiterKey is what hides addresses in a limiter's memory. It is that of the newest master secret: when that is replaced,
+// limits are counted from nothing once.
+func (s Secrets) LimiterKey() []byte {
+	sum := s.list[0].limiter.sum(func(b []byte) []byte { return append(b, "addresses"...) })
+	return sum[:]
 }
 
 // Current is the fingerprint of the master secret that makes new things.
@@ -242,7 +250,7 @@ func derive(master []byte) (derived, error) {
 	return derived{
 		id: SecretID(key("fingerprint", 2)), code: mac("code"), link: mac("link"), match: mac("match"),
 		authz: mac("authorization code"), refresh: mac("refresh token"), session: mac("session"), device: mac("device code"),
-		userCode: mac("user code"), seal: aead,
+		userCode: mac("user code"), limiter: mac("limiter"), seal: aead,
 	}, nil
 }
 

@@ -50,6 +50,22 @@ func fictional(e164 string) bool {
 		strings.HasPrefix(e164, "+1555") && len(e164) == len("+15550000000")
 }
 
+// Country gives the country that a phone number belongs to, as a two-letter code; empty for an email, and for a number that
+// belongs to none or to several, such as one for calls that cost nothing.
+func Country(a latchkey.Address) string {
+	if a.Channel() != latchkey.Phone {
+		return ""
+	}
+	n, err := phonenumbers.Parse(a.Value(), "")
+	if err != nil {
+		return ""
+	}
+	if region := phonenumbers.GetRegionCodeForNumber(n); len(region) == 2 && region != "ZZ" {
+		return region
+	}
+	return ""
+}
+
 func badPhone(message string) (latchkey.Address, error) {
 	return latchkey.Address{}, &latchkey.Error{Code: latchkey.InvalidPhone, Field: "phone_number", Message: message}
 }

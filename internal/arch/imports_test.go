@@ -54,14 +54,14 @@ var table = map[string]room{
 
 	// Ways in: they decode, call one use case, and encode.
 	"internal/httpapi": {house: []string{
-		"", "api", "internal/account", "internal/address", "internal/cookie", "internal/form", "internal/login", "internal/polls",
-		"internal/session", "internal/token",
+		"", "api", "internal/account", "internal/address", "internal/cookie", "internal/form", "internal/limits",
+		"internal/login", "internal/polls", "internal/session", "internal/token",
 	}},
 	"internal/oidc": {house: []string{
 		"", "internal/account", "internal/address", "internal/catalog", "internal/cookie", "internal/device", "internal/form",
-		"internal/jose", "internal/login", "internal/polls", "internal/qr", "internal/session", "internal/token",
+		"internal/jose", "internal/limits", "internal/login", "internal/polls", "internal/qr", "internal/session", "internal/token",
 	}},
-	"internal/pages":  {house: []string{"", "internal/catalog", "internal/device", "internal/devinbox", "internal/login"}},
+	"internal/pages":  {house: []string{"", "internal/catalog", "internal/device", "internal/devinbox", "internal/limits", "internal/login"}},
 	"internal/worker": {house: []string{"", "internal/catalog"}},
 
 	// Wiring.

@@ -52,6 +52,9 @@ func (s *Server) start(p latchkey.Protocol, ch latchkey.Channel) handler {
 		if err != nil {
 			return err
 		}
+		if err := s.limitStart(w, r, s.counted(r.Context(), req.Project, req.Client), req.To); err != nil {
+			return err
+		}
 		req.SendLink, req.LinkURL, req.Operation = body.SendLink, body.LinkURL, body.Operation
 		op, err := s.Login.Start(r.Context(), req)
 		if err != nil {
@@ -147,6 +150,9 @@ func (s *Server) complete(w http.ResponseWriter, r *http.Request, p latchkey.Pro
 		if !plain(m.value) {
 			return "", latchkey.BadField(m.name, "The value has a NUL in it.")
 		}
+	}
+	if err := s.limit(w, r, s.Gate.Confirm, s.counted(r.Context(), req.Project, req.Client)); err != nil {
+		return "", err
 	}
 	req.Code, req.Operation = latchkey.Secret(body.Code), body.Operation
 	return s.Login.Complete(r.Context(), req)

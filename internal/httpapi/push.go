@@ -20,6 +20,9 @@ func (s *Server) push(w http.ResponseWriter, r *http.Request) error {
 	if q.err != nil {
 		return q.err
 	}
+	if err := s.limit(w, r, s.Gate.Page, latchkey.ProjectID{}); err != nil {
+		return err
+	}
 	if err := s.fromPage(r, req.Project); err != nil {
 		return err
 	}

@@ -11,6 +11,7 @@
 //	user.go      the signed-in person
 //	authorize.go the way to the hosted login
 //	widget.go    how a project's own login form looks
+//	limit.go     how often a call may be made
 //	request.go   request ids, clean paths, the access line
 //	status.go    health, the reference, and what is the same for everybody
 //	decode.go    query, JSON → domain types
@@ -31,6 +32,7 @@ import (
 
 	"github.com/latchkey-dev/latchkey"
 	"github.com/latchkey-dev/latchkey/internal/account"
+	"github.com/latchkey-dev/latchkey/internal/limits"
 	"github.com/latchkey-dev/latchkey/internal/login"
 	"github.com/latchkey-dev/latchkey/internal/polls"
 	"github.com/latchkey-dev/latchkey/internal/session"
@@ -50,6 +52,8 @@ type Server struct {
 	Observe func(route, method string, status int, took time.Duration)
 	// Verdict is told how every complete call ended: "ok", or the Code with underscores ("wrong_code").
 	Verdict func(channel latchkey.Channel, protocol latchkey.Protocol, verdict string)
+	// Gate says how often a call may be made; nil: as often as anybody likes.
+	Gate *limits.Gate
 	// Polls has the places of held polls; nil: any number.
 	Polls *polls.Places
 	// ClientIP says where a request came from; nil: from the peer of the connection.

@@ -21,6 +21,9 @@ func (s *Server) signOn(w http.ResponseWriter, r *http.Request) error {
 	if q.err != nil {
 		return q.err
 	}
+	if err := s.limit(w, r, s.Gate.Page, latchkey.ProjectID{}); err != nil {
+		return err
+	}
 	p, ask, err := s.Login.Check(r.Context(), req)
 	if err != nil {
 		return err
@@ -45,6 +48,9 @@ func (s *Server) signOff(w http.ResponseWriter, r *http.Request) error {
 	}
 	id, err := s.leaving(r)
 	if err != nil {
+		return err
+	}
+	if err := s.limit(w, r, s.Gate.Page, latchkey.ProjectID{}); err != nil {
 		return err
 	}
 	if err := s.fromPage(r, id); err != nil {

@@ -44,12 +44,20 @@ func (s *Server) grant(w http.ResponseWriter, r *http.Request) (token.Tokens, er
 	if err != nil {
 		return token.Tokens{}, err
 	}
+	if err := s.limitToken(w, r, client); err != nil {
+		return token.Tokens{}, err
+	}
 	return s.Tokens.Grant(r.Context(), token.ReadGrant(f, client, s.origin(r)))
 }
 
 func credentials(r *http.Request, f form.Form) (token.Credentials, error) {
 	c, err := f.Client(r)
 	return token.Credentials{ID: c.ID, Secret: c.Secret, Assertion: c.Assertion}, err
+}
+
+// limitToken is limit for a call of a client.
+func (s *Server) limitToken(w http.ResponseWriter, r *http.Request, client token.Credentials) error {
+	return s.limit(w, r, s.Gate.Token, s.counted(r.Context(), latchkey.ProjectID{}, client.ID))
 }
 
 // inquiry reads the form of the two calls about a token.
@@ -63,6 +71,9 @@ func (s *Server) inquiry(w http.ResponseWriter, r *http.Request) (token.Inquiry,
 		return token.Inquiry{}, err
 	}
 	text, err := f.Required("token")
+	if err == nil {
+		err = s.limitToken(w, r, client)
+	}
 	return token.Inquiry{Client: client, Token: latchkey.Secret(text), From: s.origin(r)}, err
 }
 
@@ -117,6 +128,9 @@ func (s *Server) validateToken(w http.ResponseWriter, r *http.Request) error {
 	}
 	if body.Token == "" {
 		return latchkey.NoField("token")
+	}
+	if err := s.limit(w, r, s.Gate.Token, latchkey.ProjectID{}); err != nil {
+		return err
 	}
 	_, err = s.Accounts.Authenticate(r.Context(), latchkey.Secret(body.Token), s.origin(r))
 	if latchkey.CodeOf(err) == latchkey.BadBearer {

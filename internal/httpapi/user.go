@@ -11,8 +11,11 @@ import (
 	"github.com/latchkey-dev/latchkey/internal/form"
 )
 
-// caller gives the person whose account the bearer token of r opens. Errors: BadBearer, NarrowScope.
-func (s *Server) caller(r *http.Request) (account.Caller, error) {
+// caller gives the person whose account the bearer token of r opens. Errors: BadBearer, NarrowScope, RateLimited.
+func (s *Server) caller(w http.ResponseWriter, r *http.Request) (account.Caller, error) {
+	if err := s.limit(w, r, s.Gate.Token, latchkey.ProjectID{}); err != nil {
+		return account.Caller{}, err
+	}
 	return s.Accounts.Owner(r.Context(), form.Bearer(r), s.origin(r))
 }
 
@@ -53,7 +56,7 @@ type ban struct {
 
 // me is GET /users/me.
 func (s *Server) me(w http.ResponseWriter, r *http.Request) error {
-	in, err := s.caller(r)
+	in, err := s.caller(w, r)
 	if err != nil {
 		return err
 	}
@@ -71,7 +74,7 @@ type personBody struct {
 
 // describeMe is PATCH /users/me. An empty text takes away what was said, as one SDK has it; the birthday stays for good.
 func (s *Server) describeMe(w http.ResponseWriter, r *http.Request) error {
-	in, err := s.caller(r)
+	in, err := s.caller(w, r)
 	if err != nil {
 		return err
 	}
@@ -128,7 +131,7 @@ type currentEmail struct {
 
 // myEmail is GET /users/me/email.
 func (s *Server) myEmail(w http.ResponseWriter, r *http.Request) error {
-	in, err := s.caller(r)
+	in, err := s.caller(w, r)
 	if err != nil {
 		return err
 	}
@@ -142,7 +145,7 @@ type currentPhone struct {
 
 // myPhone is GET /users/me/phone. SDKs read either member.
 func (s *Server) myPhone(w http.ResponseWriter, r *http.Request) error {
-	in, err := s.caller(r)
+	in, err := s.caller(w, r)
 	if err != nil {
 		return err
 	}
@@ -156,7 +159,7 @@ type phoneBody struct {
 
 // setMyPhone is POST /users/me/phone.
 func (s *Server) setMyPhone(w http.ResponseWriter, r *http.Request) error {
-	in, err := s.caller(r)
+	in, err := s.caller(w, r)
 	if err != nil {
 		return err
 	}
@@ -176,7 +179,7 @@ func (s *Server) setMyPhone(w http.ResponseWriter, r *http.Request) error {
 
 // removeMyPhone is DELETE /users/me/phone/{phone}.
 func (s *Server) removeMyPhone(w http.ResponseWriter, r *http.Request) error {
-	in, err := s.caller(r)
+	in, err := s.caller(w, r)
 	if err != nil {
 		return err
 	}
@@ -192,7 +195,7 @@ func (s *Server) removeMyPhone(w http.ResponseWriter, r *http.Request) error {
 
 // ask is GET /users/me/ask: which fields the user must still fill in. There are none.
 func (s *Server) ask(w http.ResponseWriter, r *http.Request) error {
-	if _, err := s.caller(r); err != nil {
+	if _, err := s.caller(w, r); err != nil {
 		return err
 	}
 	return encode(w, http.StatusOK, []string{})
@@ -200,6 +203,9 @@ func (s *Server) ask(w http.ResponseWriter, r *http.Request) error {
 
 // logOut is GET /oauth2/logout (contract.md §5).
 func (s *Server) logOut(w http.ResponseWriter, r *http.Request) error {
+	if err := s.limit(w, r, s.Gate.Token, latchkey.ProjectID{}); err != nil {
+		return err
+	}
 	in, err := s.Accounts.Authenticate(r.Context(), form.Bearer(r), s.origin(r))
 	if err != nil {
 		return err

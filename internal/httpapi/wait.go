@@ -18,6 +18,9 @@ func (s *Server) waitForLink(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	if err := s.limit(w, r, s.Gate.Poll, latchkey.ProjectID{}); err != nil {
+		return err
+	}
 	from := latchkey.NetworkOf(s.clientIP(r))
 	if err := s.Polls.Enter(w, r, from); err != nil {
 		return err

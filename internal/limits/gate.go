@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"net/netip"
+	"strconv"
 	"time"
 
 	"github.com/latchkey-dev/latchkey"
@@ -17,13 +18,15 @@ import (
 //
 // Each gives an error for a call that is over a limit: RateLimited or ChallengeRequired, with RetryAfter and, as its private
 // cause, a *Refused that names the policy. Unavailable comes from the limiter, when the operator chose that nothing passes
-// while it is down. The Standing is for the caller's eyes, with and without an error.
+// while it is down. The Standing is for the caller's eyes, with and without an error. A nil Gate lets everything pass.
 type Gate struct {
 	Limiter latchkey.Limiter
 	Table   Table
 	// Key hides addresses from whoever reads the limiter's memory. It is the same on every node; when it changes, addresses
 	// are counted from nothing.
 	Key []byte
+	// Limited is told of every refusal: for metrics and the audit trail. It must not block; it may be nil.
+	Limited func(ctx context.Context, p Policy, c Caller)
 }
 
 // A Caller is who makes a call, and for which project.
@@ -51,6 +54,20 @@ type Standing struct {
 	Tally  latchkey.Tally
 }
 
+// Fields gives the values of the RateLimit and RateLimit-Policy fields (draft-ietf-httpapi-ratelimit-headers, §3 and §4): so
+// much at once and within so many seconds, so much is left, and in so many seconds all of it is back. Both are empty where
+// there is nothing to say.
+func (s Standing) Fields() (rateLimit, policy string) {
+	if s.Policy.Name == "" {
+		return "", ""
+	}
+	seconds := func(d time.Duration) int64 { return int64((d + time.Second - 1) / time.Second) }
+	rate := s.Policy.Limit.Rate()
+	name := strconv.Quote(s.Policy.Name)
+	return fmt.Sprintf("%s;r=%d;t=%d", name, s.Tally.Remaining, seconds(s.Tally.Reset)),
+		fmt.Sprintf("%s;q=%d;w=%d", name, rate.Burst, seconds(time.Duration(rate.Burst)*rate.Every))
+}
+
 // A Refused is the private cause of a refusal: the policy, for metrics and events. It holds nothing of the caller.
 type Refused struct{ Policy Policy }
 
@@ -60,31 +77,34 @@ func (r *Refused) Error() string {
 }
 
 // Start lets a request to sign in go on.
-func (g Gate) Start(ctx context.Context, s Sign, now time.Time) (Standing, error) {
+func (g *Gate) Start(ctx context.Context, s Sign, now time.Time) (Standing, error) {
 	return g.pass(ctx, Start, s, now)
 }
 
 // Confirm lets an answer with a code go on.
-func (g Gate) Confirm(ctx context.Context, c Caller, now time.Time) (Standing, error) {
+func (g *Gate) Confirm(ctx context.Context, c Caller, now time.Time) (Standing, error) {
 	return g.pass(ctx, Confirm, Sign{Caller: c}, now)
 }
 
 // Poll lets a device wait for its link.
-func (g Gate) Poll(ctx context.Context, c Caller, now time.Time) (Standing, error) {
+func (g *Gate) Poll(ctx context.Context, c Caller, now time.Time) (Standing, error) {
 	return g.pass(ctx, Poll, Sign{Caller: c}, now)
 }
 
 // Token lets a call about tokens go on.
-func (g Gate) Token(ctx context.Context, c Caller, now time.Time) (Standing, error) {
+func (g *Gate) Token(ctx context.Context, c Caller, now time.Time) (Standing, error) {
 	return g.pass(ctx, Token, Sign{Caller: c}, now)
 }
 
 // Page lets a call of a hosted page go on.
-func (g Gate) Page(ctx context.Context, c Caller, now time.Time) (Standing, error) {
+func (g *Gate) Page(ctx context.Context, c Caller, now time.Time) (Standing, error) {
 	return g.pass(ctx, Page, Sign{Caller: c}, now)
 }
 
-func (g Gate) pass(ctx context.Context, c Call, s Sign, now time.Time) (Standing, error) {
+func (g *Gate) pass(ctx context.Context, c Call, s Sign, now time.Time) (Standing, error) {
+	if g == nil {
+		return Standing{}, nil
+	}
 	ps, ts := g.takes(c, s)
 	if len(ts) == 0 {
 		return Standing{}, nil
@@ -99,6 +119,9 @@ func (g Gate) pass(ctx context.Context, c Call, s Sign, now time.Time) (Standing
 			standing = Standing{ps[i], t}
 		}
 		if !t.Allowed {
+			if g.Limited != nil {
+				g.Limited(ctx, ps[i], s.Caller)
+			}
 			return standing, &latchkey.Error{Code: ps[i].Beyond, RetryAfter: t.Retry, Err: &Refused{ps[i]}}
 		}
 	}
@@ -109,7 +132,7 @@ func (g Gate) pass(ctx context.Context, c Call, s Sign, now time.Time) (Standing
 //
 // A key holds the limit too: when the operator changes one it is counted anew, and those whom the old one kept out need not
 // wait for it any more.
-func (g Gate) takes(c Call, s Sign) ([]Policy, []latchkey.Take) {
+func (g *Gate) takes(c Call, s Sign) ([]Policy, []latchkey.Take) {
 	var ps []Policy
 	var ts []latchkey.Take
 	var hidden string
@@ -159,7 +182,7 @@ func (s Sign) whom(by By, hidden string) (whom string, ok bool) {
 
 // hide gives an address as 128 bits that only the holder of the key can tie to it: what a limiter keeps may be read by
 // others, and whoever signs in somewhere is nobody's business.
-func (g Gate) hide(a latchkey.Address) string {
+func (g *Gate) hide(a latchkey.Address) string {
 	mac := hmac.New(sha256.New, g.Key)
 	mac.Write([]byte(a.Channel()))
 	mac.Write([]byte{0})

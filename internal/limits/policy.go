@@ -129,35 +129,44 @@ func defaultPages() Table {
 }
 
 // Override gives the table with other limits: each entry is NAME=LIMIT, such as start-client=120/10m or page-server=off. The
-// order stays. Its error names every mistake.
+// name all stands for every policy that no other entry names. The order stays. Its error names every mistake.
 func (t Table) Override(entries ...string) (Table, error) {
 	out := slices.Clone(t)
 	var wrong []error
-	seen := map[string]bool{}
+	given := map[string]Limit{}
 	for _, e := range entries {
 		name, text, both := strings.Cut(e, "=")
 		name = strings.TrimSpace(name)
-		i := slices.IndexFunc(out, func(p Policy) bool { return p.Name == name })
 		limit, err := ParseLimit(text)
+		_, twice := given[name]
 		switch {
 		case !both:
 			wrong = append(wrong, fmt.Errorf("%q is not NAME=LIMIT, such as start-client=60/10m", e))
-		case i < 0:
-			wrong = append(wrong, fmt.Errorf("there is no limit %q: there are %s", name, strings.Join(t.names(), ", ")))
-		case seen[name]:
+		case name != everyPolicy && !slices.Contains(t.names(), name):
+			wrong = append(wrong, fmt.Errorf("there is no limit %q: there are %s, and %s for each of them", name, strings.Join(t.names(), ", "), everyPolicy))
+		case twice:
 			wrong = append(wrong, fmt.Errorf("%s is given twice", name))
 		case err != nil:
 			wrong = append(wrong, fmt.Errorf("%s: %w", name, err))
 		default:
-			seen[name] = true
-			out[i].Limit = limit
+			given[name] = limit
 		}
 	}
 	if len(wrong) > 0 {
 		return nil, errors.Join(wrong...)
 	}
+	for i, p := range out {
+		if limit, ok := given[p.Name]; ok {
+			out[i].Limit = limit
+		} else if limit, ok := given[everyPolicy]; ok {
+			out[i].Limit = limit
+		}
+	}
 	return out, nil
 }
+
+// everyPolicy is the name that Override takes for all of them.
+const everyPolicy = "all"
 
 func (t Table) names() (names []string) {
 	for _, p := range t {

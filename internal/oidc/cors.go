@@ -24,7 +24,7 @@ func (to reach) allow(h http.Header, r *http.Request, p latchkey.Project) {
 		h.Set("Access-Control-Allow-Origin", "*")
 	case to == ownPages && origin != "" && p.AllowsOrigin(origin):
 		h.Set("Access-Control-Allow-Origin", origin)
-		h.Set("Access-Control-Expose-Headers", "WWW-Authenticate, Retry-After")
+		h.Set("Access-Control-Expose-Headers", "WWW-Authenticate, Retry-After, RateLimit, RateLimit-Policy")
 	}
 }
 

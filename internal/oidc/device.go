@@ -75,7 +75,7 @@ func (s *Server) deviceQR(w http.ResponseWriter, r *http.Request, p latchkey.Pro
 // deviceStart is GET {issuer}/device, where a person leads a device in (RFC 8628 §3.3). It needs no script, and changes
 // nothing. The code of the query is filled in and never gone on with by itself, so that a link does not lead a person
 // straight to the question (§5.4); only the way back from the login that this page asked for does.
-func (s *Server) deviceStart(_ http.ResponseWriter, r *http.Request, p latchkey.Project) (view, error) {
+func (s *Server) deviceStart(w http.ResponseWriter, r *http.Request, p latchkey.Project) (view, error) {
 	q := r.URL.Query()
 	switch q.Get("done") {
 	case "yes":
@@ -86,6 +86,9 @@ func (s *Server) deviceStart(_ http.ResponseWriter, r *http.Request, p latchkey.
 	code, ok := latchkey.CanonicalUserCode(q.Get("user_code"))
 	if !ok || !s.sameOrigin(r) {
 		return s.askUserCode(r, p, code, "")
+	}
+	if err := s.limit(w, r, s.Gate.Confirm, p); err != nil { // it says whether a device waits, as pressDevice does
+		return view{}, err
 	}
 	in, err := s.Sessions.Who(r.Context(), p.ID, s.sessionCookie(p).Read(r))
 	switch latchkey.CodeOf(err) {
@@ -113,6 +116,9 @@ func (s *Server) pressDevice(w http.ResponseWriter, r *http.Request, p latchkey.
 	}
 	if !s.sameOrigin(r) {
 		return s.lost(r, p), nil
+	}
+	if err := s.limit(w, r, s.Gate.Confirm, p); err != nil { // nobody tries codes faster than those of a message
+		return view{}, err
 	}
 	if f["step"] == "find" {
 		return s.findDevice(r, p, f)

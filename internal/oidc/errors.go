@@ -94,6 +94,9 @@ func (s *Server) fail(w *response, r *http.Request, err error) {
 	if errors.As(err, &own) {
 		a = answer{http.StatusBadRequest, own.word}
 	}
+	if errors.As(err, new(slowDown)) {
+		a.word = "slow_down"
+	}
 	if a.status >= 500 && r.Context().Err() == nil {
 		s.Log.LogAttrs(r.Context(), slog.LevelError, "request failed",
 			slog.String("path", "oidc"), slog.Int("status", a.status), slog.String("error", err.Error()))

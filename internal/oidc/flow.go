@@ -35,11 +35,11 @@ func (s *Server) logIn(w http.ResponseWriter, r *http.Request, p latchkey.Projec
 	}
 	switch f["step"] {
 	case "address":
-		return s.giveAddress(r, p, at, cookie, f)
+		return s.giveAddress(w, r, p, at, cookie, f)
 	case "code":
-		return s.giveCode(r, p, at, cookie, latchkey.Secret(address.Digits(f["code"])))
+		return s.giveCode(w, r, p, at, cookie, latchkey.Secret(address.Digits(f["code"])))
 	case "again":
-		return s.send(r, p, at, cookie, "page.login_sent_again")
+		return s.send(w, r, p, at, cookie, "page.login_sent_again")
 	case "change":
 		typed := at.to().Value()
 		at.Channel, at.Address, at.Operation = "", "", ""
@@ -54,7 +54,7 @@ func (s *Server) logIn(w http.ResponseWriter, r *http.Request, p latchkey.Projec
 
 // giveAddress takes one field for both: what has an @ is an email. A phone number may be typed as people write them: of the
 // country that the page chose, or, where it chose none, that the browser's languages name.
-func (s *Server) giveAddress(r *http.Request, p latchkey.Project, at pending, cookie latchkey.Secret, f form.Form) (view, error) {
+func (s *Server) giveAddress(w http.ResponseWriter, r *http.Request, p latchkey.Project, at pending, cookie latchkey.Secret, f form.Form) (view, error) {
 	typed, region := f["address"], f["region"]
 	if region == "" {
 		region = catalog.Region(r.Header.Get("Accept-Language"))
@@ -66,15 +66,18 @@ func (s *Server) giveAddress(r *http.Request, p latchkey.Project, at pending, co
 	at.Channel, at.Address, at.Operation, at.Region = "", "", "", f["region"]
 	if err == nil {
 		at.Channel, at.Address = string(to.Channel()), to.Value()
-		return s.send(r, p, at, cookie, "")
+		return s.send(w, r, p, at, cookie, "")
 	}
 	return s.addressPage(r, p, at, cookie, typed, wrongAddress(p, typed)), nil
 }
 
 // send starts the login, or sends the message of the one that is under way again.
-func (s *Server) send(r *http.Request, p latchkey.Project, at pending, cookie latchkey.Secret, note string) (view, error) {
+func (s *Server) send(w http.ResponseWriter, r *http.Request, p latchkey.Project, at pending, cookie latchkey.Secret, note string) (view, error) {
 	if at.Address == "" {
 		return s.lost(r, p), nil
+	}
+	if err := s.limitStart(w, r, p, at.to()); err != nil {
+		return s.notNow(r, p, at, cookie, err)
 	}
 	start := at.start(p.ID)
 	start.To, start.Operation, start.SendLink = at.to(), at.Operation, true // the link leads to a page that says to come back
@@ -86,20 +89,32 @@ func (s *Server) send(r *http.Request, p latchkey.Project, at pending, cookie la
 		return s.codePage(r, p, at, cookie, "", note), nil
 	case latchkey.CallOff, latchkey.InvalidPhone, latchkey.PhoneCannotSMS:
 		return s.addressPage(r, p, at, cookie, at.Address, wrongAddress(p, at.Address)), nil
-	case latchkey.RateLimited:
-		if at.Operation != "" { // the code that is on its way is still good
-			return s.codePage(r, p, at, cookie, "page.login_wait", ""), nil
-		}
-		return s.addressPage(r, p, at, cookie, at.Address, "page.login_wait"), nil
-	case latchkey.Unavailable, latchkey.Internal:
-		return view{}, err
+	case latchkey.RateLimited, latchkey.Unavailable, latchkey.Internal:
+		return s.notNow(r, p, at, cookie, err)
 	}
 	return s.stranger(r, p, err), nil // the client was changed or taken away since it asked
 }
 
+// notNow is the page of somebody who tries too often: the one they are on, so that they can go on from there: the code that is on
+// its way is still good. Every other error it gives back.
+func (s *Server) notNow(r *http.Request, p latchkey.Project, at pending, cookie latchkey.Secret, err error) (view, error) {
+	switch latchkey.CodeOf(err) {
+	case latchkey.RateLimited, latchkey.ChallengeRequired:
+	default:
+		return view{}, err
+	}
+	if at.Operation != "" {
+		return s.codePage(r, p, at, cookie, "page.login_wait", "").tooOften(err), nil
+	}
+	return s.addressPage(r, p, at, cookie, at.Address, "page.login_wait").tooOften(err), nil
+}
+
 // giveCode ends the login, or asks again. The browser stays signed in, under a new secret: whatever its cookie held before,
 // perhaps because somebody planted it, is worth nothing from now on (session fixation, ASVS 7.2.4).
-func (s *Server) giveCode(r *http.Request, p latchkey.Project, at pending, cookie, typed latchkey.Secret) (view, error) {
+func (s *Server) giveCode(w http.ResponseWriter, r *http.Request, p latchkey.Project, at pending, cookie, typed latchkey.Secret) (view, error) {
+	if err := s.limit(w, r, s.Gate.Confirm, p); err != nil {
+		return s.notNow(r, p, at, cookie, err)
+	}
 	a, err := s.Login.Authorize(r.Context(), login.CompleteRequest{
 		Protocol: at.start(p.ID).Protocol, Project: p.ID, Client: at.Client, To: at.to(), Code: typed, Operation: at.Operation,
 		Browser: login.Browser{Stay: true, Old: s.sessionCookie(p).Read(r)}, From: s.origin(r),
@@ -112,7 +127,7 @@ func (s *Server) giveCode(r *http.Request, p latchkey.Project, at pending, cooki
 	case latchkey.TriesExhausted:
 		return s.codePage(r, p, at, cookie, "page.login_no_tries", ""), nil
 	case latchkey.RateLimited:
-		return s.codePage(r, p, at, cookie, "page.login_wait", ""), nil
+		return s.notNow(r, p, at, cookie, err)
 	case latchkey.Banned:
 		return s.keptOut(r, p, at, err), nil
 	}

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"embed"
 	"encoding/base64"
+	"errors"
 	"html/template"
 	"log/slog"
 	"net/http"
@@ -12,6 +13,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -43,7 +45,8 @@ type view struct {
 	Box      string // the sealed request; empty: no form
 	Address  *addressForm
 	Code     *codeForm
-	Note     string // small, below
+	Note     string        // small, below
+	Wait     time.Duration // until it is worth trying again, of a 429 or 503
 
 	Goto    string // where a 303 leads instead of a page
 	Action  string // of post.html
@@ -67,10 +70,14 @@ type link struct{ URL, Text string }
 
 type field struct{ Name, Value string }
 
-// shown makes a handler of a page. Its errors are shown as a page too.
+// shown makes a handler of a page, behind the gate. Its errors are shown as a page too.
 func (s *Server) shown(f func(http.ResponseWriter, *http.Request, latchkey.Project) (view, error)) handler {
 	return func(w http.ResponseWriter, r *http.Request, p latchkey.Project) error {
-		v, err := f(w, r, p)
+		var v view
+		err := s.limit(w, r, s.Gate.Page, p)
+		if err == nil {
+			v, err = f(w, r, p)
+		}
 		if err != nil {
 			v = s.trouble(r, p, err)
 		}
@@ -97,8 +104,8 @@ func (s *Server) show(w http.ResponseWriter, v view) error {
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("Content-Language", v.Lang)
 	h.Set("Content-Length", strconv.Itoa(body.Len()))
-	if v.Status == http.StatusServiceUnavailable {
-		h.Set("Retry-After", "5")
+	if v.Status == http.StatusServiceUnavailable || v.Status == http.StatusTooManyRequests {
+		h.Set("Retry-After", retryAfter(v.Wait))
 	}
 	w.WriteHeader(v.Status)
 	_, _ = w.Write(body.Bytes()) // a reader who left is nobody's failure
@@ -217,14 +224,35 @@ func (s *Server) lost(r *http.Request, p latchkey.Project) view {
 	return s.speak(r, p, "", latchkey.Address{}).page(p, http.StatusBadRequest, "page.login_lost_title", "page.login_lost")
 }
 
+// wait is how long somebody is told to wait who meets err.
+func wait(err error) time.Duration {
+	var e *latchkey.Error
+	if errors.As(err, &e) && e.RetryAfter > 0 {
+		return e.RetryAfter
+	}
+	return 5 * time.Second
+}
+
+// tooOften makes of a page with a form one that answers a call which came too often: what was typed is kept.
+func (v view) tooOften(err error) view {
+	v.Status, v.Wait = http.StatusTooManyRequests, wait(err)
+	return v
+}
+
 // trouble is the page of a failure, and the one place that logs it if it is ours.
 func (s *Server) trouble(r *http.Request, p latchkey.Project, err error) view {
 	a, _ := answerTo(latchkey.CodeOf(err))
 	if a.status >= 500 && r.Context().Err() == nil {
 		s.Log.LogAttrs(r.Context(), slog.LevelError, "login page failed", slog.Int("status", a.status), slog.String("error", err.Error()))
 	}
-	if a.status < 500 {
+	text := "page.login_trouble"
+	switch {
+	case a.status == http.StatusTooManyRequests:
+		text = "page.login_wait"
+	case a.status < 500:
 		return s.stranger(r, p, err)
 	}
-	return s.speak(r, p, "", latchkey.Address{}).page(p, a.status, "page.trouble_title", "page.login_trouble")
+	v := s.speak(r, p, "", latchkey.Address{}).page(p, a.status, "page.trouble_title", text)
+	v.Wait = wait(err)
+	return v
 }

@@ -18,6 +18,7 @@
 //	userinfo.go    userinfo (OIDC Core §5.3)
 //	par.go         pushed authorization requests (RFC 9126)
 //	device.go      devices without a keyboard (RFC 8628), and the page where their person leads them in
+//	limit.go       how often a call may be made
 //	cors.go        who may read the answers in a browser
 //	errors.go      Code → status and RFC word
 package oidc
@@ -36,6 +37,7 @@ import (
 	"github.com/latchkey-dev/latchkey"
 	"github.com/latchkey-dev/latchkey/internal/account"
 	"github.com/latchkey-dev/latchkey/internal/catalog"
+	"github.com/latchkey-dev/latchkey/internal/limits"
 	"github.com/latchkey-dev/latchkey/internal/login"
 	"github.com/latchkey-dev/latchkey/internal/polls"
 	"github.com/latchkey-dev/latchkey/internal/session"
@@ -55,6 +57,7 @@ type Server struct {
 	Log       *slog.Logger
 	Now       func() time.Time
 	ClientIP  func(*http.Request) netip.Addr
+	Gate      *limits.Gate                                               // of every call; nil: as often as anybody likes
 	Polls     *polls.Places                                              // of the logins that wait for their link; nil: any number
 	Observe   func(route, method string, status int, took time.Duration) // may be nil
 
@@ -91,21 +94,21 @@ func (s *Server) Routes() []Route {
 		{"GET", "/p/{projectId}/authorize", nobody, s.shown(s.authorize)},
 		{"POST", "/p/{projectId}/authorize", nobody, s.shown(s.authorize)},
 		{"POST", "/p/{projectId}/login", nobody, s.shown(s.logIn)},
-		{"POST", "/p/{projectId}/wait", nobody, s.wait},
+		{"POST", "/p/{projectId}/wait", nobody, s.limited(s.Gate.Poll, s.wait)},
 		{"GET", "/p/{projectId}/logout", nobody, s.shown(s.endSession)},
 		{"POST", "/p/{projectId}/logout", nobody, s.shown(s.endSession)},
 		{"GET", "/p/{projectId}/account", nobody, s.shown(s.account)},
 		{"POST", "/p/{projectId}/account", nobody, s.shown(s.pressAccount)},
 		{"POST", "/p/{projectId}/token", ownPages, s.token},
-		{"GET", "/p/{projectId}/userinfo", ownPages, s.userinfo},
-		{"POST", "/p/{projectId}/userinfo", ownPages, s.userinfo},
-		{"POST", "/p/{projectId}/revoke", ownPages, s.revoke},
-		{"POST", "/p/{projectId}/introspect", nobody, s.introspect},
-		{"POST", "/p/{projectId}/par", ownPages, s.push},
-		{"POST", "/p/{projectId}/device_authorization", ownPages, s.authorizeDevice},
+		{"GET", "/p/{projectId}/userinfo", ownPages, s.limited(s.Gate.Token, s.userinfo)},
+		{"POST", "/p/{projectId}/userinfo", ownPages, s.limited(s.Gate.Token, s.userinfo)},
+		{"POST", "/p/{projectId}/revoke", ownPages, s.limited(s.Gate.Token, s.revoke)},
+		{"POST", "/p/{projectId}/introspect", nobody, s.limited(s.Gate.Token, s.introspect)},
+		{"POST", "/p/{projectId}/par", ownPages, s.limited(s.Gate.Token, s.push)},
+		{"POST", "/p/{projectId}/device_authorization", ownPages, s.limited(s.Gate.Page, s.authorizeDevice)},
 		{"GET", "/p/{projectId}/device", nobody, s.shown(s.deviceStart)},
 		{"POST", "/p/{projectId}/device", nobody, s.shown(s.pressDevice)},
-		{"GET", "/p/{projectId}/device/qr", nobody, s.deviceQR},
+		{"GET", "/p/{projectId}/device/qr", nobody, s.limited(s.Gate.Page, s.deviceQR)},
 	}
 }
 

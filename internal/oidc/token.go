@@ -39,6 +39,9 @@ func (s *Server) grant(w http.ResponseWriter, r *http.Request, p latchkey.Projec
 	if err != nil {
 		return token.Tokens{}, err
 	}
+	if err := s.limit(w, r, s.Gate.Token, p); err != nil {
+		return token.Tokens{}, forDevice(f, err)
+	}
 	return s.Tokens.Grant(r.Context(), token.ReadGrant(f, client, s.origin(r)))
 }
 

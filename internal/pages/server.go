@@ -29,6 +29,7 @@ import (
 
 	"github.com/latchkey-dev/latchkey"
 	"github.com/latchkey-dev/latchkey/internal/catalog"
+	"github.com/latchkey-dev/latchkey/internal/limits"
 	"github.com/latchkey-dev/latchkey/internal/login"
 )
 
@@ -43,6 +44,7 @@ type Server struct {
 	Log       *slog.Logger
 	Now       func() time.Time
 	ClientIP  func(*http.Request) netip.Addr
+	Gate      *limits.Gate                                               // of every page; nil: as often as anybody likes
 	Observe   func(route, method string, status int, took time.Duration) // may be nil
 
 	// Place names roughly where an address is, in the language of a locale; both are empty when nothing is known. It may
@@ -68,8 +70,12 @@ func (s *Server) Handler() (http.Handler, error) {
 func (s *Server) serve(route string, page *template.Template, f func(*http.Request) (view, error)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		began := s.Now()
-		v, err := f(r)
-		if err != nil {
+		v, err := s.limited(w, r, f)
+		switch {
+		case err == nil:
+		case latchkey.CodeOf(err) == latchkey.RateLimited: // theirs, and not one line of the log for each
+			v = s.tooOften(r, err)
+		default:
 			v = s.trouble(r, err)
 			s.Log.ErrorContext(r.Context(), "page failed", "route", route, "code", string(latchkey.CodeOf(err)), "err", err)
 		}
@@ -93,8 +99,11 @@ func (s *Server) serve(route string, page *template.Template, f func(*http.Reque
 			h.Set("Content-Language", v.Lang)
 			h.Set("Content-Length", strconv.Itoa(body.Len()))
 		}
-		if v.Status == http.StatusServiceUnavailable {
+		switch v.Status {
+		case http.StatusServiceUnavailable:
 			h.Set("Retry-After", "5")
+		case http.StatusTooManyRequests:
+			h.Set("Retry-After", strconv.Itoa(max(1, v.Wait)))
 		}
 		w.WriteHeader(v.Status)
 		w.Write(body.Bytes()) // a reader who left is nobody's failure; HEAD drops the body by itself
@@ -102,6 +111,19 @@ func (s *Server) serve(route string, page *template.Template, f func(*http.Reque
 			s.Observe(route, r.Method, v.Status, s.Now().Sub(began))
 		}
 	})
+}
+
+// limited asks the gate before f. The answer says how the caller's network stands.
+func (s *Server) limited(w http.ResponseWriter, r *http.Request, f func(*http.Request) (view, error)) (view, error) {
+	standing, err := s.Gate.Page(r.Context(), limits.Caller{IP: s.ClientIP(r)}, s.Now())
+	if left, policy := standing.Fields(); left != "" {
+		w.Header().Set("RateLimit", left)
+		w.Header().Set("RateLimit-Policy", policy)
+	}
+	if err != nil {
+		return view{}, err
+	}
+	return f(r)
 }
 
 // strict sets the headers of every page, with its own Content-Security-Policy. In nobody's frame; and its address, which

@@ -1,6 +1,7 @@
 package pages
 
 import (
+	"errors"
 	"html/template"
 	"net/http"
 	"time"
@@ -30,6 +31,7 @@ type view struct {
 	// a redirect after a form against form-action.
 	FormTo string
 	Goto   string // where a 303 leads instead of a page
+	Wait   int    // seconds until it is worth trying again, of a 429
 }
 
 // who is the project as a person knows it.
@@ -156,6 +158,16 @@ func (s speaker) expired() view {
 
 func (s speaker) unknown() view {
 	return s.page("stop", http.StatusNotFound, "page.unknown_title", "page.unknown", "page.new_code")
+}
+
+// tooOften is the page of somebody who opens or presses too much.
+func (s *Server) tooOften(r *http.Request, err error) view {
+	v := s.plain(r).page("old", http.StatusTooManyRequests, "page.trouble_title", "page.login_wait")
+	var e *latchkey.Error
+	if errors.As(err, &e) {
+		v.Wait = int((e.RetryAfter + time.Second - 1) / time.Second)
+	}
+	return v
 }
 
 // trouble is the page of a failure, which says nothing of its cause.

@@ -1,0 +1,54 @@
+package httpapi
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/latchkey-dev/latchkey"
+	"github.com/latchkey-dev/latchkey/internal/address"
+	"github.com/latchkey-dev/latchkey/internal/limits"
+)
+
+// An ask is a method of limits.Gate.
+type ask func(ctx context.Context, c limits.Caller, now time.Time) (limits.Standing, error)
+
+// limit lets a call go on, or gives the error that ends it. The answer says how the caller's network stands.
+func (s *Server) limit(w http.ResponseWriter, r *http.Request, may ask, p latchkey.ProjectID) error {
+	standing, err := may(r.Context(), limits.Caller{IP: s.clientIP(r), Project: p}, s.Login.Now())
+	tell(w, standing)
+	return err
+}
+
+// limitStart is limit for a start call.
+func (s *Server) limitStart(w http.ResponseWriter, r *http.Request, p latchkey.ProjectID, to latchkey.Address) error {
+	standing, err := s.Gate.Start(r.Context(), limits.Sign{
+		Caller: limits.Caller{IP: s.clientIP(r), Project: p}, To: to, Country: address.Country(to),
+	}, s.Login.Now())
+	tell(w, standing)
+	return err
+}
+
+// tell sets the RateLimit fields, if there is anything to say.
+func tell(w http.ResponseWriter, standing limits.Standing) {
+	if left, policy := standing.Fields(); left != "" {
+		w.Header().Set("RateLimit", left)
+		w.Header().Set("RateLimit-Policy", policy)
+	}
+}
+
+// counted gives the project that a call counts for: id, or that of client if that is not zero. It is zero for one that does
+// not exist, so that nobody fills the limiter with what he makes up. What else fails, the call itself meets again.
+func (s *Server) counted(ctx context.Context, id latchkey.ProjectID, client latchkey.ClientID) latchkey.ProjectID {
+	switch {
+	case s.Gate == nil:
+		return latchkey.ProjectID{}
+	case client != 0:
+		c, _ := s.Store.Client(ctx, client)
+		return c.Project
+	case id.IsZero():
+		return id
+	}
+	p, _ := s.Store.Project(ctx, id)
+	return p.ID
+}

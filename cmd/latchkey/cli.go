@@ -23,6 +23,7 @@ type commandLine struct {
 	Key     keyCommands     `cmd:"" group:"manage" help:"The keys that sign tokens."`
 	Events  eventsCommand   `cmd:"" group:"manage" help:"List what happened, newest first: the audit trail."`
 
+	Limits  limitsCommands `cmd:"" group:"operate" help:"Look at how often each call may be made."`
 	Config  configCommands `cmd:"" group:"operate" help:"Look at the configuration."`
 	Migrate migrateCommand `cmd:"" group:"operate" help:"Bring the database up to this program's schema. serve and dev do it by themselves."`
 	Export  exportCommand  `cmd:"" group:"operate" help:"Write everything durable to a file, to move to another database."`
@@ -38,6 +39,7 @@ var groups = []kong.Group{
 	{Key: "reach", Title: "How it is reached:"},
 	{Key: "keep", Title: "What it keeps:"},
 	{Key: "send", Title: "How messages go out:"},
+	{Key: "limit", Title: "How often calls may be made:"},
 	{Key: "show", Title: "What its pages show:"},
 	{Key: "watch", Title: "How it is watched and stopped:"},
 	{Key: "output", Title: "Output:"},

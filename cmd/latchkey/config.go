@@ -59,6 +59,7 @@ type config struct {
 	tls       *tls.Config // nil: plain http
 	proxies   []netip.Prefix
 	polls     pollLimits
+	limits    limiterChoice
 	secrets   latchkey.Secrets
 	senders   map[latchkey.Channel][]latchkey.Sender
 	place     placer // nil without a file of places
@@ -95,6 +96,7 @@ func (s settings) check(from *origins, now func() time.Time) (config, error) {
 		secrets, problems := readSecrets(s.Secret, s.SecretFile, from)
 		c.secrets, j.problems = secrets, append(j.problems, problems...)
 	}
+	c.limits = j.limiter(s.limiterSettings, s.databaseSettings)
 	c.senders = j.senders(s.Email, s.SMS)
 	return c, mistakes("the configuration is not right", j.problems)
 }

@@ -50,6 +50,9 @@ func (c configCheck) Run(a *app) error {
 	add("trusted-proxy", strings.Join(c.TrustedProxy, " "))
 	add("max-polls", c.MaxPolls)
 	add("max-polls-per-client", c.MaxPollsPerClient)
+	add("limiter", c.limiterName())
+	add("limiter-down", c.LimiterDown)
+	add("limit", strings.Join(c.Limit, ", "))
 	add("data", c.Data)
 	if c.shared() {
 		add("store", c.name())

@@ -89,7 +89,7 @@ func (d devCommand) open(ctx context.Context, a *app, listener net.Listener, lim
 	}
 	inbox := devinbox.New(a.Now)
 	senders := []latchkey.Sender{inbox}
-	s, err := newServer(house{
+	s, err := newServer(ctx, house{
 		tendHeap: a.Getenv("GOGC") == "",
 		store:    store, bell: &memory.Bell{}, secrets: secrets, publicURL: demo.url, now: a.Now, shutdown: 10 * time.Second, polls: limits, clientIP: peer, place: place,
 		senders: map[latchkey.Channel][]latchkey.Sender{latchkey.Email: senders, latchkey.Phone: senders},

@@ -23,6 +23,8 @@ type serveCommand struct{ settings }
 func (serveCommand) Help() string {
 	return `Needs a public URL, a master secret and a provider for email or SMS. Each setting is a flag, a variable or a line in the YAML file: a flag wins over a variable, and a variable over the file. In a variable, several values are separated by spaces. "latchkey config check" says what is wrong and shows what would be used.
 
+Calls are limited, per client network, per address, per project and in all: "latchkey limits show" lists how often, and why. Behind a proxy set --trusted-proxy, or everybody counts as one.
+
 Providers are one-line URLs; user names and passwords in them are percent-encoded:
 
     smtp://user:password@mail.example.com:587?from=login@example.com    STARTTLS; &tls=none for no encryption
@@ -62,7 +64,7 @@ func (c serveCommand) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return errors.Join(err, store.Close())
 	}
-	s.log.Info("serving", "listen", listener.Addr().String(), "public_url", cfg.publicURL, "store", c.name(), "max_polls", s.polls.all, "version", version())
+	s.log.Info("serving", "listen", listener.Addr().String(), "public_url", cfg.publicURL, "store", c.name(), "limiter", c.limiterName(), "max_polls", s.polls.all, "version", version())
 	return s.run(ctx, listener)
 }
 
@@ -79,10 +81,10 @@ func assemble(ctx context.Context, a *app, cfg config, store latchkey.Store, bel
 			return nil, nil, err
 		}
 	}
-	s, err := newServer(house{
+	s, err := newServer(ctx, house{
 		tendHeap: a.Getenv("GOGC") == "",
 		store:    store, bell: bell, secrets: cfg.secrets, senders: cfg.senders, publicURL: cfg.publicURL, now: a.Now,
-		drain: cfg.drain, shutdown: cfg.shutdown, polls: cfg.polls, clientIP: behind(cfg.proxies), place: cfg.place, metrics: numbers, log: newLog(a.Stderr, cfg.logLevel),
+		drain: cfg.drain, shutdown: cfg.shutdown, polls: cfg.polls, limits: cfg.limits, clientIP: behind(cfg.proxies), place: cfg.place, metrics: numbers, log: newLog(a.Stderr, cfg.logLevel),
 	})
 	if err == nil {
 		main, err = listen(cfg.listen, "--listen")

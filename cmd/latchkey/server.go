@@ -47,6 +47,7 @@ type house struct {
 	drain     time.Duration // between not being ready any more and the shutdown
 	shutdown  time.Duration
 	polls     pollLimits
+	limits    limiterChoice // without a table: no limits
 
 	tendHeap bool // false where the operator set GOGC
 	clientIP func(*http.Request) netip.Addr
@@ -61,11 +62,12 @@ type server struct {
 	main    *http.Server
 	numbers *http.Server // nil without a listener of its own
 	worker  *worker.Worker
-	closing chan struct{} // closed when the shutdown begins
+	limiter latchkey.Limiter // closed by run; nil without limits
+	closing chan struct{}    // closed when the shutdown begins
 }
 
 // newServer puts the house together. It starts nothing.
-func newServer(h house) (*server, error) {
+func newServer(ctx context.Context, h house) (*server, error) {
 	files := openFiles()
 	h.polls = h.polls.resolve(files, h.log)
 	texts, err := catalog.New()
@@ -77,6 +79,10 @@ func newServer(h house) (*server, error) {
 	signer := jose.New(h.secrets)
 	outbox := make(chan latchkey.Message, outboxSize)
 	metrics := telemetry.New(func() int { return len(outbox) })
+	gate, err := s.gate(ctx, metrics)
+	if err != nil {
+		return nil, err
+	}
 	logins := &login.Service{
 		Store: store, Signer: signer, Secrets: h.secrets, Bell: h.bell, Catalog: texts, Outbox: outbox,
 		PublicURL: h.publicURL, Hold: hold, Closing: s.closing, Now: h.now,
@@ -88,17 +94,17 @@ func newServer(h house) (*server, error) {
 		Accounts: &account.Service{Store: store, Signer: signer, PublicURL: h.publicURL, Now: h.now},
 		Sessions: &session.Service{Store: store, Secrets: h.secrets, Now: h.now},
 		Store:    readiness{store, s.closing}, Log: h.log,
-		Observe: metrics.Request, Verdict: metrics.Login, Polls: places, ClientIP: h.clientIP,
+		Observe: metrics.Request, Verdict: metrics.Login, Gate: gate, Polls: places, ClientIP: h.clientIP,
 	}
 	standard := &oidc.Server{
 		Login: logins, Tokens: api.Tokens, Accounts: api.Accounts, Store: store,
 		Sessions: api.Sessions, Secrets: h.secrets, Catalog: texts,
 		PublicURL: h.publicURL, Log: h.log, Now: h.now,
-		ClientIP: h.clientIP, Observe: metrics.Request, Place: h.place, Polls: places,
+		ClientIP: h.clientIP, Observe: metrics.Request, Place: h.place, Gate: gate, Polls: places,
 	}
 	web := &pages.Server{
 		Login: logins, Catalog: texts, PublicURL: h.publicURL, Log: h.log, Now: h.now, ClientIP: h.clientIP,
-		Observe: metrics.Request, Place: h.place,
+		Observe: metrics.Request, Place: h.place, Gate: gate,
 	}
 	s.worker = &worker.Worker{
 		Store: store, Catalog: texts, Secrets: h.secrets, Senders: h.senders, PublicURL: h.publicURL, In: outbox,
@@ -239,6 +245,9 @@ func (s *server) close() error {
 				errs = append(errs, sender.Close())
 			}
 		}
+	}
+	if s.limiter != nil {
+		errs = append(errs, s.limiter.Close())
 	}
 	return errors.Join(append(errs, s.store.Close())...)
 }

@@ -18,6 +18,7 @@ import (
 type settings struct {
 	databaseSettings
 	secretSettings
+	limiterSettings
 
 	Listen       string   `setting:"" group:"reach" default:":8080" placeholder:"HOST:PORT" help:"Where to listen. Default: ${default}."`
 	PublicURL    string   `setting:"" name:"public-url" group:"reach" placeholder:"URL" help:"What people reach the server at: scheme and host, no path. https, unless it is this machine."`

@@ -25,6 +25,8 @@ type Metrics struct {
 	requests *prometheus.HistogramVec
 	polls    prometheus.Gauge
 	refused  prometheus.Counter
+	limited  *prometheus.CounterVec
+	missed   prometheus.Counter
 }
 
 // New gives Metrics with every figure at zero. queued is asked for the number of messages that wait in this process
@@ -60,10 +62,18 @@ func New(queued func() int) *Metrics {
 			Help: "Clients that were told to come again because too many waited already, of their network or in all.",
 		}),
 	}
+	m.limited = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "latchkey_limited_total",
+		Help: "Calls that were refused because there were too many, by policy. latchkey limits show lists the policies.",
+	}, []string{"policy"})
+	m.missed = prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "latchkey_limiter_missed_total",
+		Help: "Calls that the shared limiter did not count because it did not answer.",
+	})
 	if queued == nil {
 		queued = func() int { return 0 }
 	}
-	m.registry.MustRegister(m.logins, m.messages, m.sending, m.requests, m.polls, m.refused,
+	m.registry.MustRegister(m.logins, m.messages, m.sending, m.requests, m.polls, m.refused, m.limited, m.missed,
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "latchkey_outbox_queued",
 			Help: "Messages that wait in this process for a free sender. What does not fit here waits in the store.",
@@ -101,6 +111,12 @@ func (m *Metrics) Polls(delta int) { m.polls.Add(float64(delta)) }
 
 // PollRefused counts one client that could not wait.
 func (m *Metrics) PollRefused() { m.refused.Inc() }
+
+// Limited counts one call that was refused. policy is a name of the table, never a caller's word.
+func (m *Metrics) Limited(policy string) { m.limited.WithLabelValues(policy).Inc() }
+
+// LimiterMissed counts one call that the shared limiter did not count.
+func (m *Metrics) LimiterMissed() { m.missed.Inc() }
 
 // knownMethod keeps a caller who makes up methods from making up series.
 func knownMethod(method string) string {

@@ -12,6 +12,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -28,11 +29,12 @@ import (
 // devCommand is `latchkey dev`. It reads no variable and no file: what an operator configured for serve must not reach
 // it, and its demo clients, whose secrets everybody knows, must not reach an operator's database.
 type devCommand struct {
-	Listen            string `default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Where to listen: this machine only. Port 0 takes a free one. Default: ${default}."`
-	Data              string `default:"latchkey-data" placeholder:"DIR" help:"Folder for the database and the master secret; made if it is not there. Default: ./${default}."`
-	MaxPolls          string `default:"auto" placeholder:"N" help:"How many devices may wait for a link at once. auto: as many as the limit of open files allows, less a reserve for logins. Default: ${default}."`
-	MaxPollsPerClient string `default:"256" placeholder:"N" help:"How many of them may be of one IPv4 address or IPv6 /64. Default: ${default}."`
-	GeoIP             string `name:"geoip" placeholder:"FILE" help:"Table of places in the MaxMind DB format, for the page behind a link."`
+	Listen            string   `default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Where to listen: this machine only. Port 0 takes a free one. Default: ${default}."`
+	Data              string   `default:"latchkey-data" placeholder:"DIR" help:"Folder for the database and the master secret; made if it is not there. Default: ./${default}."`
+	MaxPolls          string   `default:"auto" placeholder:"N" help:"How many devices may wait for a link at once. auto: as many as the limit of open files allows, less a reserve for logins. Default: ${default}."`
+	MaxPollsPerClient string   `default:"256" placeholder:"N" help:"How many of them may be of one IPv4 address or IPv6 /64. Default: ${default}."`
+	GeoIP             string   `name:"geoip" placeholder:"FILE" help:"Table of places in the MaxMind DB format, for the page behind a link."`
+	Limit             []string `sep:"none" placeholder:"NAME=LIMIT" help:"Limit calls, to see what an app makes of 429: start-client=3/1m. Without it nothing is limited. Repeatable. latchkey limits show lists the names."`
 
 	Debug bool `help:"Log every request and every message to stderr."`
 }
@@ -54,7 +56,7 @@ func (d devCommand) Run(ctx context.Context, a *app) error {
 			"its inbox shows every code, and the secrets of its demo clients are public. For others to reach it, use latchkey serve", d.Listen)
 	}
 	j := &judge{from: &origins{}, now: a.Now}
-	limits, place := j.polls(d.MaxPolls, d.MaxPollsPerClient), j.geoip(d.GeoIP)
+	polls, limits, place := j.polls(d.MaxPolls, d.MaxPollsPerClient), d.limits(j), j.geoip(d.GeoIP)
 	if err := mistakes("the flags are not right", j.problems); err != nil {
 		return err
 	}
@@ -62,15 +64,28 @@ func (d devCommand) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
-	s, err := d.open(ctx, a, listener, limits, place)
+	s, err := d.open(ctx, a, listener, polls, limits, place)
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
 	return s.run(ctx, listener)
 }
 
+// limits are those that --limit names and no others: everybody who tries things out here comes from one address, and most of
+// them sign in with one.
+func (d devCommand) limits(j *judge) limiterChoice {
+	if len(d.Limit) == 0 {
+		return limiterChoice{}
+	}
+	entries := slices.Clone(d.Limit)
+	if !slices.ContainsFunc(entries, func(e string) bool { return strings.HasPrefix(e, "all=") }) {
+		entries = append(entries, "all=off")
+	}
+	return limiterChoice{table: j.limits(entries)}
+}
+
 // open makes the server. The listener is open already, and so a request that comes before run is answered then.
-func (d devCommand) open(ctx context.Context, a *app, listener net.Listener, limits pollLimits, place placer) (*server, error) {
+func (d devCommand) open(ctx context.Context, a *app, listener net.Listener, polls pollLimits, limits limiterChoice, place placer) (*server, error) {
 	if err := prepareFolder(d.Data); err != nil {
 		return nil, err
 	}
@@ -91,7 +106,7 @@ func (d devCommand) open(ctx context.Context, a *app, listener net.Listener, lim
 	senders := []latchkey.Sender{inbox}
 	s, err := newServer(ctx, house{
 		tendHeap: a.Getenv("GOGC") == "",
-		store:    store, bell: &memory.Bell{}, secrets: secrets, publicURL: demo.url, now: a.Now, shutdown: 10 * time.Second, polls: limits, clientIP: peer, place: place,
+		store:    store, bell: &memory.Bell{}, secrets: secrets, publicURL: demo.url, now: a.Now, shutdown: 10 * time.Second, polls: polls, limits: limits, clientIP: peer, place: place,
 		senders: map[latchkey.Channel][]latchkey.Sender{latchkey.Email: senders, latchkey.Phone: senders},
 		log:     newLog(a.Stderr, level),
 		dev: func(closing <-chan struct{}) (*pages.Dev, error) {

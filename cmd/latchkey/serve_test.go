@@ -245,7 +245,7 @@ func TestBehindProxies(t *testing.T) {
 			if tt.forwarded != "" {
 				r.Header.Set("X-Forwarded-For", tt.forwarded)
 			}
-			if got := behind(proxies)(r).String(); got != tt.want {
+			if got := behind(proxies, func(netip.Addr) {})(r).String(); got != tt.want {
 				t.Errorf("the request is from %s, want %s", got, tt.want)
 			}
 		})

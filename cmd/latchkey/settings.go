@@ -18,7 +18,6 @@ import (
 type settings struct {
 	databaseSettings
 	secretSettings
-	limiterSettings
 
 	Listen       string   `setting:"" group:"reach" default:":8080" placeholder:"HOST:PORT" help:"Where to listen. Default: ${default}."`
 	PublicURL    string   `setting:"" name:"public-url" group:"reach" placeholder:"URL" help:"What people reach the server at: scheme and host, no path. https, unless it is this machine."`
@@ -28,6 +27,8 @@ type settings struct {
 
 	MaxPolls          string `setting:"" group:"reach" default:"auto" placeholder:"N" help:"How many devices may wait for a link at once; others are told to come again. auto: as many as the limit of open files allows, less a reserve for logins. Default: ${default}."`
 	MaxPollsPerClient string `setting:"" group:"reach" default:"256" placeholder:"N" help:"How many of them may be of one IPv4 address or IPv6 /64. Default: ${default}."`
+
+	limiterSettings
 
 	Email []string `setting:"" sep:"none" group:"send" placeholder:"URL" help:"A provider for email. Repeatable: the next one is tried when one fails."`
 	SMS   []string `setting:"" name:"sms" sep:"none" group:"send" placeholder:"URL" help:"A provider for SMS. Repeatable."`

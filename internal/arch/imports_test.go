@@ -68,10 +68,10 @@ var table = map[string]room{
 	"cmd/latchkey": {
 		house: []string{
 			"", "internal/account", "internal/address", "internal/admin", "internal/archive", "internal/cached", "internal/catalog",
-			"internal/device", "internal/devinbox", "internal/geoip", "internal/httpapi", "internal/jose", "internal/login", "internal/memory",
-			"internal/oidc", "internal/pages", "internal/postgres", "internal/polls", "internal/session",
+			"internal/device", "internal/devinbox", "internal/geoip", "internal/httpapi", "internal/jose", "internal/limits", "internal/login", "internal/memory",
+			"internal/oidc", "internal/outage", "internal/pages", "internal/postgres", "internal/polls", "internal/session",
 			"internal/sms/twilio", "internal/sms/webhook", "internal/smtp", "internal/sqlite", "internal/telemetry",
-			"internal/token", "internal/worker",
+			"internal/token", "internal/valkey", "internal/worker",
 		},
 		outside: []string{"github.com/alecthomas/kong", "go.yaml.in/yaml/v3", "golang.org/x/sync"},
 	},

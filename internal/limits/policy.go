@@ -143,7 +143,7 @@ func (t Table) Override(entries ...string) (Table, error) {
 		case !both:
 			wrong = append(wrong, fmt.Errorf("%q is not NAME=LIMIT, such as start-client=60/10m", e))
 		case name != everyPolicy && !slices.Contains(t.names(), name):
-			wrong = append(wrong, fmt.Errorf("there is no limit %q: there are %s, and %s for each of them", name, strings.Join(t.names(), ", "), everyPolicy))
+			wrong = append(wrong, fmt.Errorf("there is no limit %q: latchkey limits show lists them", name))
 		case twice:
 			wrong = append(wrong, fmt.Errorf("%s is given twice", name))
 		case err != nil:

@@ -91,7 +91,7 @@ func TestOverride(t *testing.T) {
 	if err == nil {
 		t.Fatal("no error for five mistakes")
 	}
-	for _, want := range []string{`"start-client" is not NAME=LIMIT`, `no limit "nobody"`, "start-site", "start-client is given twice", "page-client: a limit is"} {
+	for _, want := range []string{`"start-client" is not NAME=LIMIT`, `no limit "nobody"`, "limits show", "start-client is given twice", "page-client: a limit is"} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("the error does not say %q:\n%v", want, err)
 		}

@@ -28,6 +28,8 @@ func TestNames(t *testing.T) {
 	m.Polls(3)
 	m.Polls(-1)
 	m.PollRefused()
+	m.Limited("start-client")
+	m.LimiterMissed()
 
 	var lines []string
 	for line := range strings.Lines(scrape(t, m)) {

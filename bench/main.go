@@ -33,6 +33,8 @@ type options struct {
 	Users    string        `json:"users"`
 	Pool     int           `json:"pool"` // how many users return
 	Alg      string        `json:"alg"`
+	Limit    string        `json:"limit"`
+	Limiter  string        `json:"limiter"`
 	Protocol string        `json:"protocol"`
 	Store    string        `json:"store"`
 	Seed     int           `json:"seed,omitempty"` // users that are there before
@@ -103,6 +105,8 @@ func parse(args []string) (options, error) {
 	f.StringVar(&o.Protocol, "protocol", "jwt", "jwt, or oauth2 with the token exchange")
 	f.StringVar(&o.Store, "store", "sqlite", "sqlite, or postgres: a server of its own, of the system's packages")
 	f.IntVar(&o.Seed, "seed", 0, "put so many users into the store first")
+	f.StringVar(&o.Limit, "limit", "1000000/1s", "the limit of every call: all are counted and none is refused; off counts nothing")
+	f.StringVar(&o.Limiter, "limiter", "memory", "where calls are counted: memory, postgres with -store postgres, or the URL of a Valkey server")
 	f.StringVar(&o.Binary, "binary", "", "measure this program instead of building one")
 	f.StringVar(&o.Dir, "dir", ".cache/bench", "folder on the disk that is to hold the database; it is emptied afterwards")
 	f.StringVar(&o.JSON, "json", "", "also write the figures to this file")

@@ -83,6 +83,7 @@ func (s *server) start(ctx context.Context, o options, smtp string) error {
 	args := []string{
 		"serve", "--listen", s.host, "--public-url", "http://" + s.host,
 		"--email", "smtp://" + smtp + "?from=login@bench.example.com&tls=none",
+		"--limit", "all=" + o.Limit, "--limiter", o.Limiter, // everybody signs in from one address
 	}
 	if o.Profile {
 		if s.pprof, err = freePort(); err != nil {

@@ -96,7 +96,7 @@ func (s *server) start(t *testing.T) {
 	}
 	defer log.Close()
 	s.cmd = exec.Command(s.binary, "serve", "--data", s.dir, "--listen", s.host, "--public-url", "http://"+s.host,
-		"--email", "smtp://"+s.sink.addr+"?from=login@crash.example.com&tls=none")
+		"--email", "smtp://"+s.sink.addr+"?from=login@crash.example.com&tls=none", "--limit", "all=off")
 	s.cmd.Env, s.cmd.Stdout, s.cmd.Stderr = s.env(), log, log
 	if err := s.cmd.Start(); err != nil {
 		t.Fatal(err)

@@ -269,15 +269,12 @@ func (l *Limiter) deliver(batch []*ticket) {
 	}
 }
 
-// passingBy reports a failure that asking again may get past: a connection that broke, or a row that another node held.
+// passingBy reports a failure that asking again may get past: a connection that broke, was ended or met a server that starts
+// (57P01 to 57P03), or a row that another node held.
 func passingBy(err error) bool {
 	state := sqlState(err)
 	return state == "" && !errors.Is(err, errShape) || state == lockNotAvailable || strings.HasPrefix(state, "57P") || conflicting(err)
 }
-
-// The SQLSTATEs of what ends by itself: lock_timeout; and, by their beginning, connections that an administrator or a crash
-// ended, and a server that starts.
-const lockNotAvailable = "55P03"
 
 // broom gives a ticket that sweeps, now and then.
 func (l *Limiter) broom(batch []*ticket) []*ticket {

@@ -17,6 +17,9 @@ import (
 // maxBody is the largest body that is read, in bytes (design.md §8).
 const maxBody = 64 << 10
 
+// DeviceGrant is the grant type of a device that asks whether its person has answered (RFC 8628 §3.4).
+const DeviceGrant = "urn:ietf:params:oauth:grant-type:device_code"
+
 // A Form is the parameters of a form body, or of a query, that have a value.
 type Form map[string]string
 

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"errors"
 	"net/http"
 	"time"
 
@@ -45,6 +46,9 @@ func (s *Server) grant(w http.ResponseWriter, r *http.Request) (token.Tokens, er
 		return token.Tokens{}, err
 	}
 	if err := s.limitToken(w, r, client); err != nil {
+		if latchkey.CodeOf(err) == latchkey.RateLimited && f["grant_type"] == form.DeviceGrant {
+			err = slower(err)
+		}
 		return token.Tokens{}, err
 	}
 	return s.Tokens.Grant(r.Context(), token.ReadGrant(f, client, s.origin(r)))
@@ -53,6 +57,16 @@ func (s *Server) grant(w http.ResponseWriter, r *http.Request) (token.Tokens, er
 func credentials(r *http.Request, f form.Form) (token.Credentials, error) {
 	c, err := f.Client(r)
 	return token.Credentials{ID: c.ID, Secret: c.Secret, Assertion: c.Assertion}, err
+}
+
+// slower tells a device to go on asking whether its person has answered, but slower (RFC 8628 §3.5).
+func slower(err error) error {
+	out := &latchkey.Error{Code: latchkey.SlowDown, Err: err}
+	var e *latchkey.Error
+	if errors.As(err, &e) {
+		out.RetryAfter = e.RetryAfter
+	}
+	return out
 }
 
 // limitToken is limit for a call of a client.

@@ -58,7 +58,7 @@ func (e slowDown) Unwrap() error { return e.error }
 
 // forDevice marks the refusal of a device's poll, and leaves every other error as it is.
 func forDevice(f form.Form, err error) error {
-	if latchkey.CodeOf(err) == latchkey.RateLimited && f["grant_type"] == "urn:ietf:params:oauth:grant-type:device_code" {
+	if latchkey.CodeOf(err) == latchkey.RateLimited && f["grant_type"] == form.DeviceGrant {
 		return slowDown{err}
 	}
 	return err

@@ -36,6 +36,7 @@ const (
 	ClientCreated     Kind = "client.created"
 	ClientUpdated     Kind = "client.updated"
 	ClientDeleted     Kind = "client.deleted"
+	LimitReached      Kind = "limit.reached" // Detail: the policy
 	KeyAdded          Kind = "key.added"
 	KeyRotated        Kind = "key.rotated"
 )

@@ -150,6 +150,8 @@ type UserStore interface {
 	// DeleteUser removes a user, their addresses, codes, grants, sessions and the guesses at their addresses. Their next
 	// login makes a new user. Errors: UserNotFound.
 	DeleteUser(ctx context.Context, id UserID, e Event) error
+	// AddEvent stores an event that no other verb makes true.
+	AddEvent(ctx context.Context, e Event) error
 	// Events gives at most limit events of a project, newest first; of every project, in the order of storing, for the
 	// zero id.
 	Events(ctx context.Context, p ProjectID, limit int) ([]Event, error)

@@ -125,9 +125,10 @@ func (s *server) gate(ctx context.Context, metrics *telemetry.Metrics) (*limits.
 		return nil, err
 	}
 	s.limiter = limiter
+	w := &witness{store: s.store, metrics: metrics, log: s.log, now: s.now}
 	return &limits.Gate{
 		Limiter: limiter, Table: s.limits.table, Key: s.secrets.LimiterKey(),
-		Limited: func(_ context.Context, p limits.Policy, _ limits.Caller) { metrics.Limited(p.Name) },
+		Limited: w.limited,
 	}, nil
 }
 

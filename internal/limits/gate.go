@@ -25,7 +25,7 @@ type Gate struct {
 	// Key hides addresses from whoever reads the limiter's memory. It is the same on every node; when it changes, addresses
 	// are counted from nothing.
 	Key []byte
-	// Limited is told of every refusal: for metrics and the audit trail. It must not block; it may be nil.
+	// Limited is told of every refusal, before it is answered: for metrics and the audit trail. It may be nil.
 	Limited func(ctx context.Context, p Policy, c Caller)
 }
 

@@ -29,6 +29,12 @@ func (s *Store) Events(ctx context.Context, p latchkey.ProjectID, limit int) ([]
 	return *es, err
 }
 
+// AddEvent implements latchkey.UserStore.
+func (s *Store) AddEvent(ctx context.Context, e latchkey.Event) error {
+	_, err := s.storeAtOnce(ctx, newChange(0).event(e))
+	return err
+}
+
 // event adds a step that stores e.
 func (c *change) event(e latchkey.Event) *change {
 	c.step(insertEvent)

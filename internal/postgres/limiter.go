@@ -87,21 +87,27 @@ func (l *Limiter) run() { l.ended.Go(l.loop) }
 // after a refusal. It finds the newest version of a row, whoever wrote it a moment ago (PostgreSQL §13.2.1).
 func takeText(n int) string {
 	var b strings.Builder
-	b.WriteString("WITH k0 AS (SELECT true AS passed)")
+	b.WriteString("WITH" + takeNothing)
 	for i := 1; i <= n; i++ {
-		id, every, room := 3*i-1, 3*i, 3*i+1
-		fmt.Fprintf(&b, `, k%[1]d AS (
-			INSERT INTO limits AS l (id, full_at, asked) SELECT $%[3]d, $1 + $%[4]d, $1 FROM k%[2]d WHERE passed
-			ON CONFLICT (id) DO UPDATE SET asked = greatest(l.full_at, $1), full_at = CASE
-				WHEN greatest(l.full_at, $1) + $%[4]d - $1 <= $%[5]d THEN greatest(l.full_at, $1) + $%[4]d ELSE l.full_at END
-			RETURNING asked, asked + $%[4]d - $1 <= $%[5]d AS passed)`, i, i-1, id, every, room)
+		fmt.Fprintf(&b, takeKey, i, i-1, 3*i-1, 3*i, 3*i+1)
 	}
 	b.WriteString(" SELECT")
 	for i := 1; i <= n; i++ {
-		fmt.Fprintf(&b, " (SELECT asked FROM k%d),", i)
+		fmt.Fprintf(&b, takenFrom, i)
 	}
 	return strings.TrimSuffix(b.String(), ",")
 }
+
+// The parts of takeText. Those of takeKey are the number of the key, that of the one before, and those of its three parameters.
+const (
+	takeNothing = ` k0 AS (SELECT true AS passed)`
+	takeKey     = `, k%[1]d AS (
+		INSERT INTO limits AS l (id, full_at, asked) SELECT $%[3]d, $1 + $%[4]d, $1 FROM k%[2]d WHERE passed
+		ON CONFLICT (id) DO UPDATE SET asked = greatest(l.full_at, $1), full_at = CASE
+			WHEN greatest(l.full_at, $1) + $%[4]d - $1 <= $%[5]d THEN greatest(l.full_at, $1) + $%[4]d ELSE l.full_at END
+		RETURNING asked, asked + $%[4]d - $1 <= $%[5]d AS passed)`
+	takenFrom = ` (SELECT asked FROM k%d),`
+)
 
 const sweepLimits = `DELETE FROM limits WHERE id IN (SELECT id FROM limits WHERE id BETWEEN $1 AND $2 AND full_at <= $3
 	ORDER BY id LIMIT 1000 FOR UPDATE SKIP LOCKED)`

@@ -88,12 +88,14 @@ func largeHouse(t *testing.T) *pgx.Conn {
 		"projects": 1_000, "clients": 5_000, "keys": 3_000, "users": 10_000_000, "challenges": 1_000_000, "guesses": 1_000_000,
 		"guess_networks": 5_000_000, "codes": 1_000_000, "grants": 30_000_000, "sessions": 10_000_000, "device_logins": 100_000,
 		"once": 1_000_000, "outbox": 100_000, "events": 500_000_000, "archives": 1_000,
+		"limits": 1_000_000,
 	}
 	exec := func(text string, args ...any) {
 		if _, err := c.Exec(t.Context(), text, args...); err != nil {
 			t.Fatalf("%s: %v", text, err)
 		}
 	}
+	exec("INSERT INTO limits SELECT gen_random_uuid(), i, i FROM generate_series(1, 150) i")
 	exec("ANALYZE")
 	for table, rows := range sizes {
 		exec("UPDATE pg_class SET reltuples = $2 WHERE oid IN (SELECT $1::regclass UNION SELECT indexrelid FROM pg_index WHERE indrelid = $1::regclass)", table, rows)

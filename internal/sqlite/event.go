@@ -35,6 +35,12 @@ func (s *Store) Events(ctx context.Context, p latchkey.ProjectID, limit int) ([]
 	})
 }
 
+// AddEvent implements latchkey.UserStore.
+func (s *Store) AddEvent(ctx context.Context, e latchkey.Event) error {
+	_, err := write(ctx, s, func(c *conn) (struct{}, error) { return struct{}{}, c.insertEvent(e) })
+	return err
+}
+
 func (c *conn) insertEvent(e latchkey.Event) error {
 	q := c.stmt(insertEvent)
 	q.putTime(e.At)

@@ -106,6 +106,7 @@ func suite() map[string]func(*world) {
 		"SetBan/ASVS_7_4_2 ends sessions, lifts":       setBan,
 		"DeleteUser/leaves nothing":                    deleteUser,
 		"DeleteUser/unknown users":                     unknownUsers,
+		"AddEvent/is there":                            addsEvent,
 		"Events/newest first":                          eventsNewestFirst,
 
 		"ClaimMessages/only what is due":   claimDue,

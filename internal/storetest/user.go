@@ -310,3 +310,11 @@ func eventsNewestFirst(w *world) {
 	w.must(err)
 	same(w, "of every project", es, []latchkey.Event{last, want[0]})
 }
+
+func addsEvent(w *world) {
+	e := w.Event(latchkey.LimitReached, w.project.ID, w.now)
+	w.must(w.AddEvent(w.ctx(), e))
+	es, err := w.Events(w.ctx(), w.project.ID, 1)
+	w.must(err)
+	same(w, "the last event", es, []latchkey.Event{e})
+}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/netip"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/latchkey-dev/latchkey"
@@ -18,7 +19,8 @@ import (
 //
 // Each gives an error for a call that is over a limit: RateLimited or ChallengeRequired, with RetryAfter and, as its private
 // cause, a *Refused that names the policy. Unavailable comes from the limiter, when the operator chose that nothing passes
-// while it is down. The Standing is for the caller's eyes, with and without an error. A nil Gate lets everything pass.
+// while it is down. The Standing is for the caller's eyes, with and without an error. A nil Gate lets everything pass. Its
+// fields stay as they are from the first call on.
 type Gate struct {
 	Limiter latchkey.Limiter
 	Table   Table
@@ -27,6 +29,27 @@ type Gate struct {
 	Key []byte
 	// Limited is told of every refusal, before it is answered: for metrics and the audit trail. It may be nil.
 	Limited func(ctx context.Context, p Policy, c Caller)
+
+	once  sync.Once
+	lines map[Call][]*line // what is the same for every call
+}
+
+// A line is a policy of the table that limits something, and what a call asks of the limiter for it.
+type line struct {
+	Policy
+	prefix string // of its keys
+	rate   latchkey.Rate
+}
+
+// A key holds the limit too: when the operator changes one it is counted anew, and those whom the old one kept out need not
+// wait for it any more.
+func (g *Gate) prepare() {
+	g.lines = map[Call][]*line{}
+	for _, p := range g.Table {
+		if !p.Limit.IsZero() {
+			g.lines[p.Call] = append(g.lines[p.Call], &line{p, p.Name + ":" + p.Limit.String() + ":", p.Limit.Rate()})
+		}
+	}
 }
 
 // A Caller is who makes a call, and for which project.
@@ -105,7 +128,7 @@ func (g *Gate) pass(ctx context.Context, c Call, s Sign, now time.Time) (Standin
 	if g == nil {
 		return Standing{}, nil
 	}
-	ps, ts := g.takes(c, s)
+	ls, ts := g.takes(c, s)
 	if len(ts) == 0 {
 		return Standing{}, nil
 	}
@@ -115,55 +138,53 @@ func (g *Gate) pass(ctx context.Context, c Call, s Sign, now time.Time) (Standin
 	}
 	var standing Standing
 	for i, t := range tallies {
-		if ps[i].By == ByClient && (standing.Policy.Name == "" || !t.Allowed || t.Remaining < standing.Tally.Remaining) {
-			standing = Standing{ps[i], t}
+		if ls[i].By == ByClient && (standing.Policy.Name == "" || !t.Allowed || t.Remaining < standing.Tally.Remaining) {
+			standing = Standing{ls[i].Policy, t}
 		}
 		if !t.Allowed {
 			if g.Limited != nil {
-				g.Limited(ctx, ps[i], s.Caller)
+				g.Limited(ctx, ls[i].Policy, s.Caller)
 			}
-			return standing, &latchkey.Error{Code: ps[i].Beyond, RetryAfter: t.Retry, Err: &Refused{ps[i]}}
+			return standing, &latchkey.Error{Code: ls[i].Beyond, RetryAfter: t.Retry, Err: &Refused{ls[i].Policy}}
 		}
 	}
 	return standing, nil
 }
 
 // takes gives the policies that a call is held to, in the order of the table, and what each asks of the limiter.
-//
-// A key holds the limit too: when the operator changes one it is counted anew, and those whom the old one kept out need not
-// wait for it any more.
-func (g *Gate) takes(c Call, s Sign) ([]Policy, []latchkey.Take) {
-	var ps []Policy
-	var ts []latchkey.Take
-	var hidden string
+func (g *Gate) takes(c Call, s Sign) ([]*line, []latchkey.Take) {
+	g.once.Do(g.prepare)
+	all := g.lines[c]
+	if len(all) == 0 {
+		return nil, nil
+	}
+	ls, ts := make([]*line, 0, len(all)), make([]latchkey.Take, 0, len(all))
+	network, hidden := string(latchkey.NetworkOf(s.IP)), ""
 	if !s.To.IsZero() {
 		hidden = g.hide(s.To)
 	}
-	for _, p := range g.Table {
-		if p.Call != c || p.Limit.IsZero() || p.Only != "" && p.Only != s.To.Channel() {
+	for _, l := range all {
+		if l.Only != "" && l.Only != s.To.Channel() || l.Beyond == latchkey.ChallengeRequired && (s.Solved || s.Known) {
 			continue
 		}
-		if p.Beyond == latchkey.ChallengeRequired && (s.Solved || s.Known) {
-			continue
-		}
-		whom, ok := s.whom(p.By, hidden)
+		whom, ok := s.whom(l.By, network, hidden)
 		if !ok {
 			continue
 		}
-		ps = append(ps, p)
-		ts = append(ts, latchkey.Take{Key: p.Name + ":" + p.Limit.String() + ":" + whom, Rate: p.Limit.Rate()})
+		ls = append(ls, l)
+		ts = append(ts, latchkey.Take{Key: l.prefix + whom, Rate: l.rate})
 	}
-	return ps, ts
+	return ls, ts
 }
 
-// whom gives what of a call a policy counts by; ok is false when the call has none of it. hidden is its address, if it has
-// one, as keys have it.
-func (s Sign) whom(by By, hidden string) (whom string, ok bool) {
+// whom gives what of a call a policy counts by; ok is false when the call has none of it. network is where it is from, and
+// hidden its address, if it has one, as keys have it.
+func (s Sign) whom(by By, network, hidden string) (whom string, ok bool) {
 	switch by {
 	case ByClientAddress:
-		return string(latchkey.NetworkOf(s.IP)) + ":" + hidden, hidden != ""
+		return network + ":" + hidden, hidden != ""
 	case ByClient:
-		return string(latchkey.NetworkOf(s.IP)), true
+		return network, true
 	case BySite:
 		return site(s.IP)
 	case ByAddress:

@@ -323,8 +323,7 @@ func TestASVS_16_2_5_KeysHideAddresses(t *testing.T) {
 			}
 		}
 	}
-	other := w.Gate
-	other.Key = []byte("another key")
+	other := limits.Gate{Limiter: w.spy, Table: w.Table, Key: []byte("another key")}
 	_, _ = other.Start(t.Context(), from("2001:db8::1", email("person@example.com")), w.now)
 	last := w.spy.asked[len(w.spy.asked)-1]
 	for _, before := range w.spy.asked[0] {
@@ -392,11 +391,12 @@ func TestAChangedLimitHoldsAtOnce(t *testing.T) {
 	if by := w.start(s); by != "start-client" {
 		t.Fatalf("refused by %q, want start-client", by)
 	}
-	var err error
-	if w.Table, err = w.Table.Override("start-client=100/1m"); err != nil {
+	table, err := w.Table.Override("start-client=100/1m")
+	if err != nil {
 		t.Fatal(err)
 	}
-	if by := w.start(s); by != "" {
+	restarted := &world{T: t, Gate: limits.Gate{Limiter: w.spy, Table: table, Key: w.Key}, spy: w.spy, now: w.now}
+	if by := restarted.start(s); by != "" {
 		t.Errorf("the limit was raised, and %s goes on refusing", by)
 	}
 }
@@ -424,5 +424,43 @@ func TestARefusalSaysNothingOfTheCaller(t *testing.T) {
 	}
 	if strings.Contains(err.Error(), "person") || strings.Contains(err.Error(), "192.0.2") {
 		t.Errorf("the refusal shows the caller: %v", err)
+	}
+}
+
+// TestFields: what is left, and when it is back, for whoever calls from that network; nothing without a policy by client.
+func TestFields(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "confirm-client=240/10m burst 120", "poll-client=off", "poll-site=off")
+	c := from("192.0.2.7", latchkey.Address{}).Caller
+	for i, want := range []string{`"confirm-client";r=119;t=3`, `"confirm-client";r=118;t=5`, `"confirm-client";r=117;t=8`} {
+		standing, err := w.Confirm(t.Context(), c, w.now)
+		if got, policy := standing.Fields(); err != nil || got != want || policy != `"confirm-client";q=120;w=300` {
+			t.Errorf("call %d: %q, %q, %v, want %q", i+1, got, policy, err, want)
+		}
+	}
+	standing, err := w.Poll(t.Context(), c, w.now)
+	if left, policy := standing.Fields(); left != "" || policy != "" || err != nil {
+		t.Errorf("without a limit: %q, %q, %v", left, policy, err)
+	}
+	var open *limits.Gate
+	if standing, err := open.Start(t.Context(), from("192.0.2.7", email("a@example.com")), w.now); err != nil || standing.Policy.Name != "" {
+		t.Errorf("no gate: %+v, %v", standing, err)
+	}
+}
+
+// TestOverrideAll: all stands for what is not named.
+func TestOverrideAll(t *testing.T) {
+	t.Parallel()
+	table, err := limits.Default().Override("start-client=5/1m", "all=off")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range table {
+		if want := p.Name == "start-client"; p.Limit.IsZero() == want {
+			t.Errorf("%s is %s", p.Name, p.Limit)
+		}
+	}
+	if _, err := limits.Default().Override("all=off", "all=1/1s"); err == nil {
+		t.Error("all twice is no mistake")
 	}
 }

@@ -42,6 +42,7 @@ func newNode(t *testing.T, c *cluster, name string) *node {
 	n.args = []string{
 		"serve", "--store", c.store, "--listen", n.host, "--public-url", c.proxy.url, "--trusted-proxy", "127.0.0.1",
 		"--email", "smtp://" + c.sink.addr + "?from=login@cluster.example.com&tls=none", "--log-level", "warn",
+		"--limit", "all=off", // everybody here comes from one address
 	}
 	t.Cleanup(func() { n.kill(t) })
 	return n

@@ -38,8 +38,8 @@ const (
 // in the order that it is given; every caller in the house asks in the order of one table, and one that does not is told to
 // ask again by the server, which finds the deadlock.
 type Limiter struct {
-	pool  *pgxpool.Pool
-	texts [maxKeys + 1]string // the statement for so many keys
+	pool   *pgxpool.Pool
+	shapes [maxKeys + 1]shape // the statement for so many keys
 
 	mu      sync.Mutex
 	work    sync.Cond
@@ -53,7 +53,7 @@ type Limiter struct {
 // A ticket is one statement on its way.
 type ticket struct {
 	ctx   context.Context
-	stmt  stmt
+	stmt  *stmt
 	asked []int64       // what each key had before, in order; shorter after a refusal
 	err   error         // how it ended
 	done  chan struct{} // closed after the commit
@@ -73,8 +73,8 @@ func OpenLimiter(ctx context.Context, url string) (*Limiter, error) {
 	}
 	l := &Limiter{pool: pool}
 	l.work.L = &l.mu
-	for n := range l.texts {
-		l.texts[n] = takeText(n)
+	for n := range l.shapes {
+		l.shapes[n] = query(takeText(n)).shape
 	}
 	l.run()
 	return l, nil
@@ -148,9 +148,9 @@ func (l *Limiter) Take(ctx context.Context, ts []latchkey.Take, now time.Time) (
 // ticket asks for the first n of ts: up to maxKeys of them, and none twice, which one statement cannot count. Zero rates need
 // no asking.
 func (l *Limiter) ticket(ctx context.Context, ts []latchkey.Take, now time.Time) (t *ticket, n int) {
-	t = &ticket{ctx: ctx}
-	t.stmt.room(1+3*min(len(ts), maxKeys), 8+32*min(len(ts), maxKeys))
-	t.stmt.putInt(now.UnixMicro())
+	most := min(len(ts), maxKeys)
+	q := &stmt{oids: make([]uint32, 0, 1+3*most), values: make([][]byte, 0, 1+3*most), arena: make([]byte, 0, 8+32*most)}
+	q.putInt(now.UnixMicro())
 	seen := make([][16]byte, 0, maxKeys)
 	for _, one := range ts {
 		r := inMicroseconds(one.Rate)
@@ -164,13 +164,13 @@ func (l *Limiter) ticket(ctx context.Context, ts []latchkey.Take, now time.Time)
 			break
 		}
 		seen = append(seen, id)
-		put(&t.stmt, oidUUID, id[:])
-		t.stmt.putInt(r.Every.Microseconds())
-		t.stmt.putInt(int64(r.Burst) * r.Every.Microseconds())
+		put(q, oidUUID, id[:])
+		q.putInt(r.Every.Microseconds())
+		q.putInt(int64(r.Burst) * r.Every.Microseconds())
 		n++
 	}
-	t.stmt.text = l.texts[len(seen)]
-	return t, n
+	q.shape = l.shapes[len(seen)]
+	return &ticket{ctx: ctx, stmt: q}, n
 }
 
 func contains(ids [][16]byte, id [16]byte) bool {
@@ -279,7 +279,7 @@ func (l *Limiter) deliver(batch []*ticket) {
 // (57P01 to 57P03), or a row that another node held.
 func passingBy(err error) bool {
 	state := sqlState(err)
-	return state == "" && !errors.Is(err, errShape) || state == lockNotAvailable || strings.HasPrefix(state, "57P") || conflicting(err)
+	return state == "" && !errors.Is(err, errShape) || strings.HasPrefix(state, "57P") || conflicting(err)
 }
 
 // broom gives a ticket that sweeps, now and then.
@@ -292,7 +292,7 @@ func (l *Limiter) broom(batch []*ticket) []*ticket {
 		l.part = 1 + int(binary.BigEndian.Uint16(first[1])) // anywhere: other nodes begin elsewhere
 	}
 	l.part++
-	t := &ticket{ctx: batch[0].ctx, stmt: stmt{text: sweepLimits}}
+	t := &ticket{ctx: batch[0].ctx, stmt: query(sweepLimits)}
 	var from, to [16]byte
 	part := uint16(l.part%sweepParts) << 6 // of 2^10
 	binary.BigEndian.PutUint16(from[:], part)
@@ -300,8 +300,8 @@ func (l *Limiter) broom(batch []*ticket) []*ticket {
 		to[i] = 0xff
 	}
 	binary.BigEndian.PutUint16(to[:], part|(1<<6-1))
-	put(&t.stmt, oidUUID, from[:])
-	put(&t.stmt, oidUUID, to[:])
+	put(t.stmt, oidUUID, from[:])
+	put(t.stmt, oidUUID, to[:])
 	t.stmt.putInt(int64(binary.BigEndian.Uint64(first[0])) - skew.Microseconds()) // the first parameter is the time
 	return []*ticket{t}
 }
@@ -332,21 +332,21 @@ func (l *Limiter) send(ctx context.Context, batch []*ticket) {
 func (l *Limiter) exchange(ctx context.Context, c *pgconn.PgConn, batch []*ticket) error {
 	m := memoOf(c)
 	p := c.StartPipeline(ctx)
-	fresh := map[string]string{} // prepared on the way: names by text
+	fresh := map[shape]string{} // prepared on the way: names
 	for _, t := range batch {
-		q := &t.stmt
+		q := t.stmt
 		q.prepares = false
-		switch known := m.prepared[q.text]; {
+		switch known := m.prepared[q.shape]; {
 		case m.pooled:
-			p.SendQueryParams(q.text, q.values, q.oids, inBinary(), inBinary())
+			p.SendQueryParams(q.text(), q.values, q.oids, inBinary(), inBinary())
 		case known != nil:
 			p.SendQueryPrepared(known.Name, q.values, inBinary(), inBinary())
 		default:
-			name, sent := fresh[q.text]
+			name, sent := fresh[q.shape]
 			if !sent {
 				name = fmt.Sprint("latchkey_", len(m.prepared)+len(fresh))
-				fresh[q.text], q.prepares = name, true
-				p.SendPrepare(name, q.text, q.oids)
+				fresh[q.shape], q.prepares = name, true
+				p.SendPrepare(name, q.text(), q.oids)
 			}
 			p.SendQueryPrepared(name, q.values, inBinary(), inBinary())
 		}
@@ -355,7 +355,7 @@ func (l *Limiter) exchange(ctx context.Context, c *pgconn.PgConn, batch []*ticke
 	err := p.Flush()
 	for _, t := range batch {
 		if err == nil {
-			err = t.read(p, m, fresh[t.stmt.text])
+			err = t.read(p, m, fresh[t.stmt.shape])
 		}
 	}
 	if closing := p.Close(); err == nil {
@@ -379,7 +379,7 @@ func (t *ticket) read(p *pgconn.Pipeline, m *memo, name string) error {
 
 func (t *ticket) readAnswer(p *pgconn.Pipeline, m *memo, name string) error {
 	if t.stmt.prepares {
-		if err := learn(p, m, name, t.stmt.text); err != nil {
+		if err := learn(p, m, name, t.stmt.shape); err != nil {
 			return err
 		}
 	}

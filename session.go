@@ -93,7 +93,7 @@ func (x SessionUse) Judge(s Session, u User, now time.Time) SessionUsed {
 type Ending struct {
 	ID      SessionID
 	Project ProjectID
-	User    UserID // whose it must be; zero: whoever holds the session's own token may end it
+	User    UserID  // whose it must be; zero: whoever holds the session's own token may end it
 	Next    Session // that a login put in its place; zero: the browser is signed out
 	Why     string  // the event's Detail
 	From    Origin

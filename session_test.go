@@ -251,7 +251,7 @@ func TestEndingForAnotherSession(t *testing.T) {
 			t.Fatalf("%s: %d grants change, want 1", name, len(out.Grants))
 		}
 		g := out.Grants[0]
-		if c.over != (g.Session == sessionID(9) && g.Revoked.IsZero()) || c.over == (g.Revoked == noon) {
+		if c.over != (g.Session == sessionID(9) && g.Revoked.IsZero()) || c.over == g.Revoked.Equal(noon) {
 			t.Errorf("%s: the grant has session %v and was revoked at %v", name, g.Session, g.Revoked)
 		}
 	}

@@ -188,8 +188,8 @@ func (h *history) begin(t *testing.T, client int, p person) *challenge {
 	called := time.Since(h.began)
 	a := h.start(p)
 	c.op = a.Op
-	ok := false
-	if c.id, ok = latchkey.ParseChallengeID(a.Op); a.status == 200 && !ok {
+	id, ok := latchkey.ParseChallengeID(a.Op)
+	if c.id = id; a.status == 200 && !ok {
 		t.Errorf("start gives no operation: %v", a)
 	}
 	v := h.verdict(t, doStart, a)

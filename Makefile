@@ -3,12 +3,11 @@
 
 GOLANGCI_LINT_VERSION := v2.15.0
 GOLANGCI_LINT := .bin/golangci-lint-$(GOLANGCI_LINT_VERSION)
-VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 
 .PHONY: build test quick lint setup bench fuzz clean
 
 build: ## the program, stripped, as ./latchkey
-	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o latchkey ./cmd/latchkey
+	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o latchkey ./cmd/latchkey
 
 test: setup lint ## everything, with the race detector
 	LATCHKEY_TEST_ALL=1 go test -race -timeout 20m ./...

@@ -27,6 +27,9 @@ type Gate struct {
 	// Key hides addresses from whoever reads the limiter's memory. It is the same on every node; when it changes, addresses
 	// are counted from nothing.
 	Key []byte
+	// Challenges says that callers can be asked for a challenge. Without it nothing is held to a policy that would ask for one:
+	// a refusal in its place would let strangers lock an address's owner out.
+	Challenges bool
 	// Limited is told of every refusal, before it is answered: for metrics and the audit trail. It may be nil.
 	Limited func(ctx context.Context, p Policy, c Caller)
 
@@ -164,7 +167,7 @@ func (g *Gate) takes(c Call, s Sign) ([]*line, []latchkey.Take) {
 		hidden = g.hide(s.To)
 	}
 	for _, l := range all {
-		if l.Only != "" && l.Only != s.To.Channel() || l.Beyond == latchkey.ChallengeRequired && (s.Solved || s.Known) {
+		if l.Only != "" && l.Only != s.To.Channel() || l.Beyond == latchkey.ChallengeRequired && (!g.Challenges || s.Solved || s.Known) {
 			continue
 		}
 		whom, ok := s.whom(l.By, network, hidden)

@@ -53,7 +53,7 @@ func newWorld(t *testing.T, change ...string) *world {
 		t.Fatal(err)
 	}
 	s := &spy{Limiter: memory.NewLimiter(1 << 16), taken: map[string]int{}}
-	return &world{T: t, Gate: limits.Gate{Limiter: s, Table: table, Key: []byte("a key")}, spy: s, now: noon}
+	return &world{T: t, Gate: limits.Gate{Limiter: s, Table: table, Key: []byte("a key"), Challenges: true}, spy: s, now: noon}
 }
 
 func email(s string) latchkey.Address { return latchkey.CanonicalAddress(latchkey.Email, s) }
@@ -323,7 +323,7 @@ func TestASVS_16_2_5_KeysHideAddresses(t *testing.T) {
 			}
 		}
 	}
-	other := limits.Gate{Limiter: w.spy, Table: w.Table, Key: []byte("another key")}
+	other := limits.Gate{Limiter: w.spy, Table: w.Table, Key: []byte("another key"), Challenges: true}
 	_, _ = other.Start(t.Context(), from("2001:db8::1", email("person@example.com")), w.now)
 	last := w.spy.asked[len(w.spy.asked)-1]
 	for _, before := range w.spy.asked[0] {
@@ -395,7 +395,7 @@ func TestAChangedLimitHoldsAtOnce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	restarted := &world{T: t, Gate: limits.Gate{Limiter: w.spy, Table: table, Key: w.Key}, spy: w.spy, now: w.now}
+	restarted := &world{T: t, Gate: limits.Gate{Limiter: w.spy, Table: table, Key: w.Key, Challenges: true}, spy: w.spy, now: w.now}
 	if by := restarted.start(s); by != "" {
 		t.Errorf("the limit was raised, and %s goes on refusing", by)
 	}
@@ -462,5 +462,18 @@ func TestOverrideAll(t *testing.T) {
 	}
 	if _, err := limits.Default().Override("all=off", "all=1/1s"); err == nil {
 		t.Error("all twice is no mistake")
+	}
+}
+
+// TestASVS_6_1_1_NobodyIsLockedOut: where no challenge can be asked for, what others do to an address never refuses its owner.
+func TestASVS_6_1_1_NobodyIsLockedOut(t *testing.T) {
+	t.Parallel()
+	g := &limits.Gate{Limiter: memory.NewLimiter(memory.DefaultKeys), Table: limits.Default(), Key: []byte("a key")}
+	to := latchkey.CanonicalAddress(latchkey.Email, "ann@example.com")
+	for n := range 500 {
+		from := limits.Caller{IP: netip.AddrFrom4([4]byte{10, 1, byte(n >> 8), byte(n)})}
+		if _, err := g.Start(t.Context(), limits.Sign{Caller: from, To: to}, noon); err != nil {
+			t.Fatalf("start %d, each from another network: %v", n+1, err)
+		}
 	}
 }

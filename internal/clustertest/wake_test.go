@@ -78,8 +78,9 @@ func TestARestartLetsNobodyIn(t *testing.T) {
 	eventually(t, "the poll to be held", func() bool { return c.heldPolls(t) == 1 })
 	c.server.Stop(t)
 	c.server.Restart(t)
-	if got := <-polled; got.status != 408 {
-		t.Fatalf("nobody approved, and after a restart of the database the poll gives %v, want 408", got)
+	// It is woken by the bell's return, and looks for itself: into a database that may be gone once more by then.
+	if got := <-polled; got.status != 408 && got.status != 503 {
+		t.Fatalf("nobody approved, and after a restart of the database the poll gives %v, want 408 or 503", got)
 	}
 	for _, n := range c.nodes {
 		eventually(t, n.name+" to be ready", n.ready)

@@ -8,6 +8,9 @@ import (
 	"github.com/latchkey-dev/latchkey"
 )
 
+// rowsOf opens the list of arrays that rows are made of.
+const rowsOf = ` * FROM unnest(`
+
 // bulk makes one statement of many that each insert one row by the same step: the rows travel as one array for each column,
 // and are inserted in their order. That takes the server a fifth of the time.
 func bulk(step string, rows []*stmt) *stmt {
@@ -15,7 +18,7 @@ func bulk(step string, rows []*stmt) *stmt {
 	_, after, _ = strings.Cut(after, "WHERE @")
 	columns := len(rows[0].values)
 	var text strings.Builder
-	text.WriteString(before + "SELECT * FROM unnest(")
+	text.WriteString(before + "SELECT" + rowsOf)
 	out := &stmt{}
 	column := make([][]byte, len(rows))
 	for i := range columns {

@@ -196,6 +196,25 @@ func TestPrimaryBecomesReadOnly(t *testing.T) {
 	comesBack(t, s, ns, p)
 }
 
+// TestReadOnlyConnectionsAreGivenUp: a primary that becomes a standby may keep its connections. They are of no use, and new ones
+// may lead elsewhere.
+func TestReadOnlyConnectionsAreGivenUp(t *testing.T) {
+	t.Parallel()
+	s := newStore(t)
+	ns := &storetest.Nouns{}
+	p := newProject(t, s, ns).ID
+	comesBack(t, s, ns, p)
+	for _, c := range s.pool.AcquireAllIdle(t.Context()) {
+		_, err := c.Exec(t.Context(), "SET default_transaction_read_only = on")
+		must(t, err)
+		c.Release()
+	}
+	if err := oneLogin(t, s, ns, p, storetest.Noon()); latchkey.CodeOf(err) != latchkey.Unavailable {
+		t.Errorf("a login over connections that became read-only: %v, want Unavailable", err)
+	}
+	comesBack(t, s, ns, p)
+}
+
 // TestStandbyTakesOver: the primary dies, and the standby that the URL names too becomes primary.
 func TestStandbyTakesOver(t *testing.T) {
 	t.Parallel()

@@ -405,3 +405,66 @@ func TestBannedAtOnce(t *testing.T) {
 		}
 	}
 }
+
+// TestOneWinnerWhoWasHereBefore is ASVS 6.5.1 over several nodes for somebody who has an account already, whose creation would
+// stop a second winner by itself.
+func TestOneWinnerWhoWasHereBefore(t *testing.T) {
+	t.Parallel()
+	x := openNodes(t, 3)
+	defer x.Close()
+	var ns storetest.Nouns
+	now := storetest.Noon()
+	p, to := newProject(t, x.Store, &ns), ns.Email()
+	for range 20 {
+		started, err := x.StartChallenge(t.Context(), ns.Start(ns.Challenge(p.ID, to, now)), now)
+		must(t, err)
+		var won atomic.Int64
+		together(24, func(int) {
+			out, err := x.CompleteChallenge(t.Context(), ns.Attempt(started.Challenge, now), now)
+			if err != nil {
+				t.Errorf("CompleteChallenge: %v", err)
+			}
+			if err == nil && out.Verdict == nil {
+				won.Add(1)
+			}
+		})
+		if won.Load() != 1 {
+			t.Fatalf("of 24 right answers at once %d won", won.Load())
+		}
+	}
+}
+
+// TestRevokedStaysRevoked: a refresh token is used while its grant is revoked. The rotation must not bring it back.
+func TestRevokedStaysRevoked(t *testing.T) {
+	t.Parallel()
+	x := openNodes(t, 3)
+	defer x.Close()
+	var ns storetest.Nouns
+	now := storetest.Noon()
+	p := newProject(t, x.Store, &ns)
+	for range 25 {
+		started, err := x.StartChallenge(t.Context(), ns.Start(ns.Challenge(p.ID, ns.Email(), now)), now)
+		must(t, err)
+		out, err := x.CompleteChallenge(t.Context(), ns.Attempt(started.Challenge, now), now)
+		must(t, err)
+		red, err := x.RedeemCode(t.Context(), ns.Redemption(out.Code, now), now)
+		must(t, err)
+		g := red.Grant
+		together(8, func(i int) {
+			var err error
+			if i == 4 {
+				_, err = x.RevokeGrant(t.Context(), latchkey.Revocation{ID: g.ID, Project: g.Project, Client: g.Client}, now)
+			} else {
+				_, err = x.RotateGrant(t.Context(), ns.Rotation(g), now)
+			}
+			if err != nil {
+				t.Errorf("verb %d: %v", i, err)
+			}
+		})
+		_, stored, err := x.Standing(t.Context(), out.User.ID, g.ID)
+		must(t, err)
+		if stored.Revoked.IsZero() || stored.Generation > 1 {
+			t.Fatalf("after a revocation beside seven uses of one token: %+v", stored)
+		}
+	}
+}

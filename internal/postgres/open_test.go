@@ -135,6 +135,18 @@ func TestMigrateLeavesOthersAlone(t *testing.T) {
 	}
 }
 
+// TestCommitsAreOnTheDisk: a server that is set to answer before a commit is on its disk is told otherwise, for what a verb
+// answered must survive a power cut.
+func TestCommitsAreOnTheDisk(t *testing.T) {
+	t.Parallel()
+	s, _, _ := openOn(t, pgtest.Start(t, "-c", "synchronous_commit=off"))
+	var how string
+	must(t, s.pool.QueryRow(t.Context(), "SHOW synchronous_commit").Scan(&how))
+	if how != "on" {
+		t.Errorf("synchronous_commit is %s", how)
+	}
+}
+
 // TestTLS: the server is who the certificate authority says it is, or there is no connection.
 func TestTLS(t *testing.T) {
 	t.Parallel()

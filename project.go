@@ -54,6 +54,7 @@ type Project struct {
 	Logo           string        `json:"logo"`          // an https picture for pages and messages; empty: none
 	Color          string        `json:"color"`         // of buttons, as #rrggbb; empty: ours
 	Look           Look          `json:"look"`
+	Defence        Defence       `json:"defence"`
 	Created        time.Time     `json:"created"` // UTC
 }
 
@@ -114,7 +115,7 @@ func NewProject(id ProjectID, name string, now time.Time) Project {
 		TokenLife: 24 * time.Hour, AccessLife: time.Hour, RefreshLife: 90 * 24 * time.Hour,
 		Codes:    CodePolicy{Digits: 6, Life: 180 * time.Second, Tries: 5},
 		Sessions: SessionPolicy{Idle: 7 * 24 * time.Hour, Life: 30 * 24 * time.Hour},
-		Approval: ByButton, Created: now.UTC(),
+		Approval: ByButton, Defence: defaultDefence(), Created: now.UTC(),
 	}
 }
 
@@ -145,6 +146,9 @@ func (p Project) Validate() error {
 		return BadField("sessions", "a browser session lives a minute without use or longer, and 400 days in all at most")
 	}
 	if err := p.validateLook(); err != nil {
+		return err
+	}
+	if err := p.Defence.validate(); err != nil {
 		return err
 	}
 	for _, c := range p.Channels {

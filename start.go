@@ -7,6 +7,7 @@ type Start struct {
 	Fresh      Challenge   // as it would be stored; LinkHash is always set, Link says whether it is asked for
 	Again      ChallengeID // the challenge whose message is to be sent again; zero: none named
 	AgainHash  Hash        // the LinkHash of Again
+	SignUp     SignUp      // of the project
 	MessageTry time.Time   // when the outbox may take up the message, if whoever stored it has not sent it
 }
 
@@ -18,9 +19,14 @@ type Started struct {
 	Resent    bool // Challenge existed before
 }
 
-// Judge is the rule of starting: old is the challenge that s.Again names, or zero, and g the guesses at the address.
+// NeedsUser reports whether Judge must know who has the address; else it is the same for everybody, and the store need not
+// look. It depends on nothing that the caller does not know.
+func (s Start) NeedsUser() bool { return s.SignUp.Closed || s.Fresh.To.Channel() == Phone }
+
+// Judge is the rule of starting: old is the challenge that s.Again names, or zero, g the guesses at the address, and u the
+// user who has it, or zero, if NeedsUser.
 // A named challenge that cannot be resent is passed over in silence, or the answer would tell which ids live.
-func (s Start) Judge(old Challenge, g Guesses, now time.Time) Started {
+func (s Start) Judge(old Challenge, g Guesses, u User, now time.Time) Started {
 	out := Started{Challenge: s.Fresh}
 	kind, hash := ChallengeStarted, s.Fresh.LinkHash
 	if again, ok := old.Resend(s.Fresh, now); ok {

@@ -42,7 +42,7 @@ func TestStartJudge(t *testing.T) {
 		"again, but it was denied":               {start: withLink, old: in(latchkey.Denied), link: true, hash: "fresh"},
 	} {
 		now := noon.Add(time.Minute)
-		out := c.start.Judge(c.old, c.g, now)
+		out := c.start.Judge(c.old, c.g, latchkey.User{}, now)
 		id, kind := challengeID(2), latchkey.ChallengeStarted
 		if c.resent {
 			id, kind = challengeID(1), latchkey.ChallengeResent
@@ -77,7 +77,7 @@ func TestStartNumbersItsMessages(t *testing.T) {
 	t.Parallel()
 	old, seen := waiting(), map[int]bool{}
 	for {
-		out := start().Judge(old, latchkey.Guesses{}, noon.Add(time.Minute))
+		out := start().Judge(old, latchkey.Guesses{}, latchkey.User{}, noon.Add(time.Minute))
 		if !out.Resent {
 			break
 		}

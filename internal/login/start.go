@@ -87,7 +87,7 @@ func (s *Service) Start(ctx context.Context, r StartRequest) (Operation, error) 
 			Number: p.Approval == latchkey.ByNumber, LinkURL: r.LinkURL,
 			LinkHash: s.linkHash(id, p.ID, r.To), Started: now, Expires: now.Add(p.Codes.Life),
 		},
-		Again: again, AgainHash: s.linkHash(again, p.ID, r.To), MessageTry: now.Add(latchkey.MessageLease),
+		SignUp: p.Defence.SignUp, Again: again, AgainHash: s.linkHash(again, p.ID, r.To), MessageTry: now.Add(latchkey.MessageLease),
 	}, now)
 	if err != nil {
 		return Operation{}, err

@@ -14,7 +14,7 @@ const (
 
 	challengeByID   = `SELECT ` + challengeColumns + ` FROM challenges c WHERE c.id = $1`
 	challengeByLink = `SELECT ` + challengeColumns + ` FROM challenges c WHERE c.link_hash = $1`
-	// startLoad gives what Start.Judge asks for.
+	// startLoad gives what Start.Judge asks for, where it need not know the user.
 	startLoad = `SELECT ` + challengeColumns + `, ` + guessColumns + ` FROM (SELECT 1) AS one
 		LEFT JOIN challenges c ON c.id = $1 LEFT JOIN ` + guessTables
 
@@ -35,7 +35,7 @@ const (
 // it is judged without looking, and its change is guarded by just that, which is one round trip.
 func (s *Store) StartChallenge(ctx context.Context, start latchkey.Start, now time.Time) (latchkey.Started, error) {
 	out := new(latchkey.Started)
-	look := !start.Again.IsZero()
+	look := !start.Again.IsZero() || start.NeedsUser()
 	err := s.settle(ctx, func(ctx context.Context) (*change, error) {
 		old := new(startLoaded)
 		c := newChange(orderOfAddress(start.Fresh.Project, start.Fresh.To))
@@ -49,7 +49,7 @@ func (s *Store) StartChallenge(ctx context.Context, start latchkey.Start, now ti
 			c.guard(noGuesses)
 			c.putProjectAddress(start.Fresh.Project, start.Fresh.To)
 		}
-		*out = start.Judge(old.challenge, old.guesses, now)
+		*out = start.Judge(old.challenge, old.guesses, old.user, now)
 		if out.Resent {
 			c.holdChallenge(&old.challenge)
 			c.step(resendChallenge)
@@ -73,15 +73,26 @@ func (s *Store) StartChallenge(ctx context.Context, start latchkey.Start, now ti
 type startLoaded struct {
 	challenge latchkey.Challenge // whose message is to be sent again
 	guesses   latchkey.Guesses
+	user      latchkey.User // if it is needed
 }
 
 func (s *Store) loadStart(ctx context.Context, start latchkey.Start) (*startLoaded, error) {
 	q := query(startLoad)
+	switch {
+	case !start.NeedsUser():
+	case start.Fresh.To.Channel() == latchkey.Phone:
+		q = query(attemptLoadByPhone)
+	default:
+		q = query(attemptLoadByEmail)
+	}
 	q.putHandle(start.Again.Handle)
 	q.putGuesser(start.Fresh.Project, start.Fresh.To, start.Fresh.From.Network())
 	return find(ctx, s, q, func(got *startLoaded, r *row) {
 		r.getChallengeRow(&got.challenge)
 		got.guesses = r.getGuesses()
+		if start.NeedsUser() {
+			r.getUserRow(&got.user)
+		}
 	})
 }
 

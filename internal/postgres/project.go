@@ -11,14 +11,14 @@ import (
 
 const (
 	projectColumns = `id, name, locale, algorithm, token_life, access_life, refresh_life, code_digits, code_life, code_tries,
-		approval, logo, color, session_idle, session_life, created, lists, look`
+		approval, logo, color, session_idle, session_life, created, lists, look, defence`
 	projectByID   = `SELECT ` + projectColumns + ` FROM projects WHERE id = $1`
 	allProjects   = `SELECT ` + projectColumns + ` FROM projects`
 	insertProject = `INSERT INTO projects (` + projectColumns + `)
-		SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? WHERE @ ON CONFLICT DO NOTHING RETURNING 1`
+		SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? WHERE @ ON CONFLICT DO NOTHING RETURNING 1`
 	updateProject = `UPDATE projects SET name = ?, locale = ?, algorithm = ?, token_life = ?, access_life = ?,
 		refresh_life = ?, code_digits = ?, code_life = ?, code_tries = ?, approval = ?, logo = ?, color = ?,
-		session_idle = ?, session_life = ?, lists = ?, look = ? WHERE id = ? AND @ RETURNING 1`
+		session_idle = ?, session_life = ?, lists = ?, look = ?, defence = ? WHERE id = ? AND @ RETURNING 1`
 	freeKeyID     = `SELECT 1 WHERE NOT EXISTS (SELECT FROM keys WHERE id = ?) AND @`
 	deleteProject = `DELETE FROM projects WHERE id = ? AND @ RETURNING 1`
 )
@@ -85,6 +85,7 @@ func (s *Store) UpdateProject(ctx context.Context, p latchkey.Project, e latchke
 	c.putSettings(p)
 	put(&c.stmt, oidBytea, texts.lists)
 	put(&c.stmt, oidBytea, texts.look)
+	put(&c.stmt, oidBytea, texts.defence)
 	c.putUUID(p.ID.UUID)
 	held, err := s.administer(ctx, patience, c.event(e).end())
 	if err == nil && held == 0 {
@@ -128,6 +129,7 @@ func (q *stmt) putProject(p latchkey.Project, texts projectTexts) {
 	q.putTime(p.Created)
 	put(q, oidBytea, texts.lists)
 	put(q, oidBytea, texts.look)
+	put(q, oidBytea, texts.defence)
 }
 
 // putSettings puts what inserting and updating have in common, in the order of projectColumns.
@@ -161,6 +163,7 @@ func (r *row) getProjectRow() (p latchkey.Project) {
 	r.getJSON(&lists)
 	p.CallbackURLs, p.LinkURLs, p.AllowedOrigins, p.Channels = lists.CallbackURLs, lists.LinkURLs, lists.AllowedOrigins, lists.Channels
 	r.getJSON(&p.Look)
+	r.getJSON(&p.Defence)
 	return p
 }
 
@@ -172,7 +175,7 @@ func (r *row) getJSON(into any) {
 }
 
 // projectTexts are the settings of a project that are JSON, as its columns hold them.
-type projectTexts struct{ lists, look []byte }
+type projectTexts struct{ lists, look, defence []byte }
 
 func textsOf(p latchkey.Project) (projectTexts, error) {
 	lists, err := json.Marshal(projectLists{p.CallbackURLs, p.LinkURLs, p.AllowedOrigins, p.Channels})
@@ -180,5 +183,9 @@ func textsOf(p latchkey.Project) (projectTexts, error) {
 		return projectTexts{}, err
 	}
 	look, err := json.Marshal(p.Look)
-	return projectTexts{lists, look}, err
+	if err != nil {
+		return projectTexts{}, err
+	}
+	defence, err := json.Marshal(p.Defence)
+	return projectTexts{lists, look, defence}, err
 }

@@ -35,7 +35,13 @@ func (s *Store) StartChallenge(ctx context.Context, start latchkey.Start, now ti
 		if err != nil {
 			return latchkey.Started{}, err
 		}
-		out := start.Judge(old, g, now)
+		var u latchkey.User
+		if start.NeedsUser() {
+			if u, err = c.owner(start.Fresh.Project, start.Fresh.To); err != nil {
+				return latchkey.Started{}, err
+			}
+		}
+		out := start.Judge(old, g, u, now)
 		if out.Resent {
 			err = c.resendChallenge(out.Challenge)
 		} else {

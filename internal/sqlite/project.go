@@ -9,14 +9,14 @@ import (
 
 const (
 	projectColumns = `id, name, locale, algorithm, token_life, access_life, refresh_life, code_digits, code_life, code_tries,
-		approval, logo, color, session_idle, session_life, created, lists, look`
+		approval, logo, color, session_idle, session_life, created, lists, look, defence`
 	projectByID   = `SELECT ` + projectColumns + ` FROM projects WHERE id = ?`
 	allProjects   = `SELECT ` + projectColumns + ` FROM projects ORDER BY name, id`
 	insertProject = `INSERT INTO projects (` + projectColumns + `) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,
-		?, ?)`
+		?, ?, ?)`
 	updateProject = `UPDATE projects SET name = ?, locale = ?, algorithm = ?, token_life = ?, access_life = ?,
 		refresh_life = ?, code_digits = ?, code_life = ?, code_tries = ?, approval = ?, logo = ?, color = ?,
-		session_idle = ?, session_life = ?, lists = ?, look = ? WHERE id = ?`
+		session_idle = ?, session_life = ?, lists = ?, look = ?, defence = ? WHERE id = ?`
 )
 
 // projectLists are the settings of a project that are lists; they share a JSON column.
@@ -71,6 +71,7 @@ func (s *Store) UpdateProject(ctx context.Context, p latchkey.Project, e latchke
 		q.putSettings(p)
 		q.putText(texts.lists)
 		q.putText(texts.look)
+		q.putText(texts.defence)
 		q.putUUID(p.ID.UUID)
 		if err := q.exec(); err != nil {
 			return err
@@ -120,6 +121,7 @@ func (c *conn) insertProject(p latchkey.Project) error {
 	q.putTime(p.Created)
 	q.putText(texts.lists)
 	q.putText(texts.look)
+	q.putText(texts.defence)
 	return q.exec()
 }
 
@@ -186,11 +188,14 @@ func (q *stmt) getProjectRow() (p latchkey.Project, err error) {
 		return p, err
 	}
 	p.CallbackURLs, p.LinkURLs, p.AllowedOrigins, p.Channels = lists.CallbackURLs, lists.LinkURLs, lists.AllowedOrigins, lists.Channels
-	return p, json.Unmarshal(q.getBlob(), &p.Look)
+	if err := json.Unmarshal(q.getBlob(), &p.Look); err != nil {
+		return p, err
+	}
+	return p, json.Unmarshal(q.getBlob(), &p.Defence)
 }
 
 // projectTexts are the settings of a project that are JSON, as its columns hold them.
-type projectTexts struct{ lists, look string }
+type projectTexts struct{ lists, look, defence string }
 
 func textsOf(p latchkey.Project) (projectTexts, error) {
 	lists, err := json.Marshal(projectLists{p.CallbackURLs, p.LinkURLs, p.AllowedOrigins, p.Channels})
@@ -198,7 +203,11 @@ func textsOf(p latchkey.Project) (projectTexts, error) {
 		return projectTexts{}, err
 	}
 	look, err := json.Marshal(p.Look)
-	return projectTexts{string(lists), string(look)}, err
+	if err != nil {
+		return projectTexts{}, err
+	}
+	defence, err := json.Marshal(p.Defence)
+	return projectTexts{string(lists), string(look), string(defence)}, err
 }
 
 // has reports whether a query by one blob gives a row.

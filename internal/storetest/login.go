@@ -13,7 +13,7 @@ func startStoresAll(w *world) {
 	start := w.Start(c)
 	out, err := w.StartChallenge(w.ctx(), start, w.now)
 	w.must(err)
-	want := start.Judge(latchkey.Challenge{}, latchkey.Guesses{}, w.now)
+	want := start.Judge(latchkey.Challenge{}, latchkey.Guesses{}, latchkey.User{}, w.now)
 	same(w, "what StartChallenge gives", out, want)
 	same(w, "the challenge", w.stored(c.ID), want.Challenge)
 	same(w, "the event", w.last(), want.Event)
@@ -34,7 +34,7 @@ func startResends(w *world) {
 	if !out.Resent || out.Challenge.ID != first.ID {
 		w.Fatalf("a live challenge was not sent again: %+v", out)
 	}
-	same(w, "what StartChallenge gives", out, again.Judge(first, latchkey.Guesses{}, w.now))
+	same(w, "what StartChallenge gives", out, again.Judge(first, latchkey.Guesses{}, latchkey.User{}, w.now))
 	same(w, "the challenge", w.stored(first.ID), out.Challenge)
 	same(w, "the event", w.last(), out.Event)
 	_, err = w.Store.Challenge(w.ctx(), again.Fresh.ID)

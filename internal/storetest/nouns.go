@@ -71,6 +71,11 @@ func (ns *Nouns) Project(name string) latchkey.Project {
 		Theme: latchkey.DarkTheme, DarkColor: "#ff00aa", Terms: "https://game.example.com/terms", Privacy: "https://game.example.com/privacy",
 		Texts: map[string]latchkey.LookTexts{"": {Title: "Hello <again>"}, "zh_CN": {Title: "你好", Intro: "\"Welcome\""}},
 	}
+	p.Defence = latchkey.Defence{
+		Captcha: latchkey.CaptchaAlways, SignUp: latchkey.SignUp{Closed: true, Contact: "write to access@game.example.com"},
+		SMS:            latchkey.SMSPolicy{Countries: []string{"DE", "FR"}, Breaker: latchkey.BreakerObserve, Budget: 7},
+		TestIdentities: []latchkey.TestIdentity{{Channel: latchkey.Email, Address: "review@example.com", Code: "12345678", Until: Noon().Add(time.Hour)}},
+	}
 	return p
 }
 

@@ -1,0 +1,3 @@
+-- What a project does about robots, floods and fraud (defence.go).
+ALTER TABLE projects ADD COLUMN defence bytea NOT NULL
+	DEFAULT '{"captcha":"suspicious","sms":{"breaker":"enforce","budget":20}}'; -- JSON

@@ -380,6 +380,22 @@ func TestOffIsOff(t *testing.T) {
 	}
 }
 
+// TestTestIdentitiesAreNotCounted: no limit applies to them, and they use up nobody's.
+func TestTestIdentitiesAreNotCounted(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	s := from("192.0.2.7", email("reviewer@example.com"))
+	s.Test = true
+	for range 500 {
+		if by := w.start(s); by != "" {
+			t.Fatalf("a test identity is refused by %s", by)
+		}
+	}
+	if len(w.spy.asked) != 0 {
+		t.Error("the limiter is asked for a test identity")
+	}
+}
+
 // TestAChangedLimitHoldsAtOnce: whoever raises a limit that keeps honest people out sees them come in.
 func TestAChangedLimitHoldsAtOnce(t *testing.T) {
 	t.Parallel()

@@ -35,6 +35,7 @@ type AddressGuesses struct {
 	Project  ProjectID
 	To       Address
 	Total    int
+	Whole    time.Time        // UTC; of the long count
 	Networks []NetworkGuesses // by Network
 }
 

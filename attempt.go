@@ -26,7 +26,7 @@ type Outcome struct {
 	// Verdict is nil for a login. Errors: those of Challenge.Answer; RateLimited; Banned.
 	Verdict   error
 	Challenge Challenge
-	Guesses   Guesses           // zero: forget them
+	Guesses   Guesses           // without a Total: forget those of every network; zero: all of them
 	User      User              // after a login
 	Code      AuthorizationCode // after a login on OAuth 2.0
 	Session   Session           // after a login in a browser
@@ -49,7 +49,7 @@ func (a Attempt) Judge(c Challenge, g Guesses, u User, now time.Time) Outcome {
 	if c.Project != a.Project || c.To != a.To || c.Protocol != a.Protocol || c.Ask.Client != a.Client {
 		return out.refuse(WrongCode) // nobody's challenge, or not this caller's: no guess at a code
 	}
-	judged, verdict := c.Answer(a.Right, a.Given, g.LinkFirst(), now)
+	judged, verdict := c.Answer(a.Right, a.Given, g.LinkFirst(now), now)
 	out.Challenge = judged
 	if verdict != nil {
 		if judged.Tries > c.Tries {
@@ -57,7 +57,7 @@ func (a Attempt) Judge(c Challenge, g Guesses, u User, now time.Time) Outcome {
 		}
 		return out.refuse(verdict)
 	}
-	out.Guesses = Guesses{}
+	out.Guesses = g.LoggedIn(now)
 	if u.ID.IsZero() {
 		u = NewUser(a.NewUser, a.Project, a.To, now)
 	}

@@ -26,6 +26,7 @@ func TestAttemptVerdicts(t *testing.T) {
 	waits := latchkey.Guesses{Total: 10, FromNetwork: 10, NextTry: noon.Add(20 * time.Second)}
 	over := latchkey.Guesses{Total: 10, FromNetwork: 10, NextTry: noon}
 	linkFirst := latchkey.Guesses{Total: 100, FromNetwork: 1}
+	usedUp := latchkey.Guesses{Whole: noon.Add(30 * 24 * time.Hour)}
 	for name, c := range map[string]struct {
 		given     latchkey.Secret
 		challenge latchkey.Challenge
@@ -53,6 +54,8 @@ func TestAttemptVerdicts(t *testing.T) {
 		"no try left":              {given: right, challenge: exhausted, want: latchkey.TriesExhausted},
 		"link first, not pressed":  {given: right, challenge: waiting(), guesses: linkFirst, want: latchkey.WrongCode, counted: true},
 		"link first, pressed":      {given: right, challenge: in(latchkey.Approved), guesses: linkFirst, forgotten: true, spent: true},
+		"long count, not pressed":  {given: right, challenge: waiting(), guesses: usedUp, want: latchkey.WrongCode, counted: true},
+		"long count, pressed":      {given: right, challenge: in(latchkey.Approved), guesses: usedUp, forgotten: true, spent: true},
 		"banned":                   {given: right, challenge: waiting(), user: banned(annUser()), want: latchkey.Banned, forgotten: true, spent: true},
 		"banned, wrong code":       {given: wrong, challenge: waiting(), user: banned(annUser()), want: latchkey.WrongCode, counted: true},
 	} {
@@ -71,7 +74,7 @@ func TestAttemptVerdicts(t *testing.T) {
 		case c.counted:
 			want = c.guesses.Wrong(c.now)
 		case c.forgotten:
-			want = latchkey.Guesses{}
+			want = latchkey.Guesses{Whole: c.guesses.Whole}
 		}
 		if out.Guesses != want {
 			t.Errorf("%s: guesses %+v, want %+v", name, out.Guesses, want)
@@ -279,7 +282,7 @@ func TestNIST_3_1_3_NewSecretDoesNotResetTheCount(t *testing.T) {
 			out := attempt(given).Judge(c, g, u, now)
 			switch {
 			case out.Verdict == nil:
-				if out.Guesses != (latchkey.Guesses{}) || given != right {
+				if out.Guesses != g.LoggedIn(now) || out.Guesses.Total != 0 || given != right {
 					t.Fatalf("login by %q left %+v", given.Reveal(), out.Guesses)
 				}
 				judged = 0

@@ -18,7 +18,7 @@ func TestNIST_3_2_2_GrowingWaits(t *testing.T) {
 		15: 16 * time.Minute, 16: 32 * time.Minute, 17: time.Hour, 18: time.Hour, 73: time.Hour, 74: time.Hour, 99: time.Hour, 1000: time.Hour,
 	}
 	var g latchkey.Guesses
-	if g.Wait(noon) != 0 || g.LinkFirst() {
+	if g.Wait(noon) != 0 || g.LinkFirst(noon) {
 		t.Error("an address that nobody guessed at waits")
 	}
 	for n := 1; n <= 1000; n++ {
@@ -26,8 +26,8 @@ func TestNIST_3_2_2_GrowingWaits(t *testing.T) {
 		if want, ok := waits[n]; ok && g.Wait(noon) != want {
 			t.Errorf("after %d wrong answers the next waits %v, want %v", n, g.Wait(noon), want)
 		}
-		if g.LinkFirst() != (n >= 100) {
-			t.Errorf("after %d wrong answers a code alone suffices: %v", n, !g.LinkFirst())
+		if g.LinkFirst(noon) != (n >= 100) {
+			t.Errorf("after %d wrong answers a code alone suffices: %v", n, !g.LinkFirst(noon))
 		}
 	}
 }
@@ -51,11 +51,11 @@ func TestASVS_6_1_1_NoMaliciousLockOut(t *testing.T) {
 	if owner.Wait(noon) != 0 {
 		t.Error("the owner's network waits for what another network did")
 	}
-	if !owner.LinkFirst() {
+	if !owner.LinkFirst(noon) {
 		t.Error("after 5000 wrong answers from elsewhere a code alone suffices")
 	}
 	c := in(latchkey.Approved)
-	if _, err := c.Answer(right, right, owner.LinkFirst(), noon); err != nil {
+	if _, err := c.Answer(right, right, owner.LinkFirst(noon), noon); err != nil {
 		t.Errorf("the owner, who pressed the link, is refused: %v", err)
 	}
 }
@@ -77,6 +77,62 @@ func TestGuessesNeverFallNorWaitLess(t *testing.T) {
 			g = next
 		}
 	})
+}
+
+// TestNIST_3_2_2_AMonthOfGuesses: whoever guesses for 30 days, from as many networks as they like, has a chance of a
+// thousandth at the most, although the owner's logins clear the count of guesses in a row; and the owner gets in every time.
+func TestNIST_3_2_2_AMonthOfGuesses(t *testing.T) {
+	t.Parallel()
+	const days = 30
+	for name, every := range map[string]time.Duration{"never": 31 * 24 * time.Hour, "daily": 24 * time.Hour, "hourly": time.Hour} {
+		var g latchkey.Guesses
+		chances, login, u := 0, noon.Add(every), annUser()
+		for now := noon; now.Before(noon.Add(days * 24 * time.Hour)); now = now.Add(10 * time.Second) {
+			if !now.Before(login) {
+				login = now.Add(every)
+				c := in(latchkey.Waiting)
+				if c.Expires = now.Add(180 * time.Second); g.LinkFirst(now) {
+					c.State = latchkey.Approved // the owner's own link, which came with the code
+				}
+				out := attempt(right).Judge(c, latchkey.Guesses{Total: g.Total, Whole: g.Whole}, u, now)
+				if out.Verdict != nil {
+					t.Fatalf("%s: the owner is refused: %v", name, out.Verdict)
+				}
+				g = out.Guesses
+			}
+			if !g.LinkFirst(now) {
+				chances++
+			}
+			g = latchkey.Guesses{Total: g.Total, Whole: g.Whole}.Wrong(now) // from a network of its own
+		}
+		if p := float64(chances) / 1e6; p > 0.001 {
+			t.Errorf("owner signs in %s: %d guesses that could be right in %d days, %.2g of finding the code", name, chances, days, p)
+		} else {
+			t.Logf("owner signs in %s: %d guesses that could be right in %d days, %.2g of finding the code", name, chances, days, p)
+		}
+	}
+}
+
+// The long count is of what could have been right, comes back one by one, and goes once it is whole.
+func TestLongCount(t *testing.T) {
+	t.Parallel()
+	var g latchkey.Guesses
+	for range 400 {
+		g = latchkey.Guesses{Whole: g.Wrong(noon).Whole}
+	}
+	each := 108 * time.Minute
+	switch more := g.Wrong(noon); {
+	case !g.LinkFirst(noon):
+		t.Error("after 400 wrong answers, logins between them, a code alone suffices")
+	case more.Whole != g.Whole:
+		t.Error("a guess that could not be right used up the long count")
+	case g.LinkFirst(noon.Add(each)):
+		t.Error("after 108 minutes the next guess needs the link still")
+	case !g.Wrong(noon.Add(each)).LinkFirst(noon.Add(each)):
+		t.Error("after 108 minutes two guesses need no link")
+	case g.LoggedIn(noon.Add(400*each-1)).IsZero() || !g.LoggedIn(noon.Add(400*each)).IsZero():
+		t.Error("the long count is not remembered until it is whole, and no longer")
+	}
 }
 
 func TestNetworkOf(t *testing.T) {

@@ -24,7 +24,7 @@ type Store interface {
 	Ping(ctx context.Context) error
 	// Sweep removes, at most limit rows of each kind, what nobody can use any more: challenges and device logins dead for
 	// ChallengeMemory, codes dead for CodeMemory, grants and sessions past Expires, what Once remembers past its time,
-	// messages past Dies, events older than keepEvents.
+	// messages past Dies, events older than keepEvents, guesses that only the long count was kept of, once it is whole.
 	// It gives how many rows went; call again while that is not 0.
 	Sweep(ctx context.Context, keepEvents time.Duration, limit int, now time.Time) (int, error)
 	// Close finishes what is queued and closes. Verbs afterwards are Unavailable.
@@ -86,7 +86,7 @@ type LoginStore interface {
 	// Errors: those of Deny.
 	DenyChallenge(ctx context.Context, h Hash, why string, from Origin, now time.Time) (Challenge, error)
 	// CompleteChallenge applies Attempt.Judge. A wrong answer is counted on the challenge and on its address; a right
-	// one spends the challenge, ensures the user, forgets the guesses and stores the authorization code, all in the
+	// one spends the challenge, ensures the user, forgets the guesses but for the long count and stores the authorization code, all in the
 	// same commit, and the session of the browser, whose earlier one ends as Ending.Judge has it. Of concurrent right
 	// answers exactly one succeeds. Every attempt stores its event, so that the time it takes tells nothing.
 	CompleteChallenge(ctx context.Context, a Attempt, now time.Time) (Outcome, error)

@@ -37,14 +37,14 @@ func (s Start) Judge(old Challenge, g Guesses, u User, now time.Time) Started {
 	if s.Fresh.Link {
 		c.LinkURL = s.Fresh.LinkURL // a resend may ask for the link that the first call did not
 	}
-	c.Link = c.Link || s.Fresh.Link || g.LinkFirst()
+	c.Link = c.Link || s.Fresh.Link || g.LinkFirst(now)
 	c.LinkHash = Hash{}
 	if c.Link {
 		c.LinkHash = hash
 	}
 	out.Message = Message{
 		Challenge: c.ID, Resend: c.Resends, Project: c.Project, To: c.To, Locale: c.Ask.Locale, Digits: c.Digits,
-		Link: c.Link, LinkFirst: g.LinkFirst(), NextTry: s.MessageTry, Dies: c.Expires,
+		Link: c.Link, LinkFirst: g.LinkFirst(now), NextTry: s.MessageTry, Dies: c.Expires,
 	}
 	out.Event = Event{
 		At: now, Kind: kind, Project: c.Project, Challenge: c.ID, Client: c.Ask.Client, Address: c.To.String(), From: s.Fresh.From,

@@ -62,7 +62,7 @@ func TestStartJudge(t *testing.T) {
 		}
 		m := out.Message
 		if m.Challenge != id || m.Resend != out.Challenge.Resends || m.To != ann || m.Project != project || m.Digits != 6 || m.Link != c.link ||
-			m.LinkFirst != c.g.LinkFirst() || !m.Dies.Equal(out.Challenge.Expires) || !m.NextTry.Equal(c.start.MessageTry) || m.Attempts != 0 {
+			m.LinkFirst != c.g.LinkFirst(noon) || !m.Dies.Equal(out.Challenge.Expires) || !m.NextTry.Equal(c.start.MessageTry) || m.Attempts != 0 {
 			t.Errorf("%s: message %+v", name, m)
 		}
 		e := out.Event

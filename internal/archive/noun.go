@@ -49,6 +49,7 @@ type guessData struct {
 	Project  latchkey.ProjectID `json:"project"`
 	Address  addressData        `json:"address"`
 	Total    int                `json:"total"`
+	Whole    time.Time          `json:"whole,omitzero"`
 	Networks []networkData      `json:"networks,omitempty"`
 }
 
@@ -152,7 +153,7 @@ func encode(noun any) (json.RawMessage, error) {
 			n.Ban.From, n.Ban.Until, n.Ban.Reason, n.Epoch,
 		}
 	case latchkey.AddressGuesses:
-		g := guessData{n.Project, dataOf(n.To), n.Total, nil}
+		g := guessData{n.Project, dataOf(n.To), n.Total, n.Whole, nil}
 		for _, from := range n.Networks {
 			g.Networks = append(g.Networks, networkData(from))
 		}
@@ -197,7 +198,7 @@ func decode(kind latchkey.RecordKind, data json.RawMessage) (any, error) {
 		return read(data, func(d userData) any { return d.user() })
 	case latchkey.GuessRecord:
 		return read(data, func(d guessData) any {
-			g := latchkey.AddressGuesses{Project: d.Project, To: d.Address.address(), Total: d.Total}
+			g := latchkey.AddressGuesses{Project: d.Project, To: d.Address.address(), Total: d.Total, Whole: d.Whole}
 			for _, from := range d.Networks {
 				g.Networks = append(g.Networks, latchkey.NetworkGuesses(from))
 			}

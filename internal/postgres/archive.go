@@ -16,7 +16,7 @@ const (
 	archiveKeys     = `SELECT ` + keyColumns + ` FROM keys WHERE id > $1 ORDER BY id LIMIT $2`
 	archiveClients  = `SELECT ` + clientColumns + ` FROM clients WHERE id > $1 ORDER BY id LIMIT $2`
 	archiveUsers    = `SELECT ` + userColumns + ` FROM users u WHERE u.id > $1 ORDER BY u.id LIMIT $2`
-	archiveGuesses  = `SELECT g.project, g.channel, g.address, g.total, n.network, n.tries, n.next_try
+	archiveGuesses  = `SELECT g.project, g.channel, g.address, g.total, g.whole, n.network, n.tries, n.next_try
 		FROM (SELECT * FROM guesses WHERE (project, channel, address) > ($1, $2, $3)
 			ORDER BY project, channel, address LIMIT $4) AS g
 		LEFT JOIN guess_networks n ON n.project = g.project AND n.channel = g.channel AND n.address = g.address
@@ -112,7 +112,7 @@ func readRecord(read func(*row) (cursor string, noun any)) recordReader {
 
 // readGuessRecord reads the row of one network, which belongs to the record before it or begins one.
 func readGuessRecord(rs *[]latchkey.Record, r *row) {
-	g := latchkey.AddressGuesses{Project: r.getProject(), To: r.getAddress(), Total: int(r.getInt())}
+	g := latchkey.AddressGuesses{Project: r.getProject(), To: r.getAddress(), Total: int(r.getInt()), Whole: r.getTime()}
 	n := latchkey.NetworkGuesses{Network: latchkey.Network(r.getText()), Tries: int(r.getInt()), NextTry: r.getTime()}
 	cursor := strings.Join([]string{g.Project.String(), string(g.To.Channel()), g.To.Value()}, " ")
 	if last := len(*rs) - 1; last < 0 || (*rs)[last].Cursor != cursor {
@@ -242,7 +242,7 @@ func addRecords(rs []latchkey.Record) ([]*stmt, error) {
 		case latchkey.AddressGuesses:
 			c.guard(firstGuess)
 			c.putProjectAddress(n.Project, n.To)
-			c.putInt(int64(n.Total))
+			c.putCounts(latchkey.Guesses{Total: n.Total, Whole: n.Whole})
 			for _, from := range n.Networks {
 				c.step(archiveNetwork)
 				c.putNetwork(n.Project, n.To, from.Network, from.Tries, from.NextTry)

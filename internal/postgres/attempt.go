@@ -95,8 +95,8 @@ func completion(a latchkey.Attempt, old *attemptLoaded, out *latchkey.Outcome, n
 	if judged || old.foreseen && !old.challenge.ID.IsZero() {
 		c.holdChallenge(&old.challenge)
 	}
-	switch forget := out.Guesses == (latchkey.Guesses{}); {
-	case old.foreseen && old.guesses.Total == 0 && forget:
+	switch forget := out.Guesses.Total == 0; {
+	case old.foreseen && old.guesses.IsZero() && forget:
 		c.guard(noGuesses)
 		c.putProjectAddress(a.Project, a.To)
 	case out.Guesses == old.guesses && !old.foreseen:
@@ -115,8 +115,8 @@ func completion(a latchkey.Attempt, old *attemptLoaded, out *latchkey.Outcome, n
 	if judged {
 		c.judge(&out.Challenge)
 	}
-	if old.guesses.Total > 0 && out.Guesses.Total == 0 {
-		c.forgetGuesses(a.Project, a.To)
+	if out.Guesses.Total == 0 {
+		c.loggedIn(a.Project, a.To, old.guesses, out.Guesses)
 	}
 	if !out.Code.ID.IsZero() {
 		c.step(insertCode)

@@ -7,7 +7,7 @@ import (
 )
 
 const (
-	guessColumns = `g.total, n.tries, n.next_try`
+	guessColumns = `g.total, g.whole, n.tries, n.next_try`
 	// guessTables finds both rows of an address and a network, parameters $2 to $5.
 	guessTables = `guesses g ON g.project = $2 AND g.channel = $3 AND g.address = $4
 		LEFT JOIN guess_networks n ON n.project = $2 AND n.channel = $3 AND n.address = $4 AND n.network = $5`
@@ -15,29 +15,31 @@ const (
 	// Nobody guessed at the address.
 	noGuesses = `SELECT 1 WHERE NOT EXISTS (SELECT FROM guesses WHERE project = ? AND channel = ? AND address = ?) AND @`
 	// The guesses are as they were loaded: whoever changes one of the two rows changes total.
-	guessesAsLoaded = ` WHERE project = ? AND channel = ? AND address = ? AND total = ? AND @`
+	guessesAsLoaded = ` WHERE project = ? AND channel = ? AND address = ? AND total = ? AND whole = ? AND @`
 
-	lockGuesses   = `SELECT 1 FROM guesses` + guessesAsLoaded + ` FOR UPDATE`
-	countGuess    = `UPDATE guesses SET total = ?` + guessesAsLoaded + ` RETURNING 1`
-	firstGuess    = `INSERT INTO guesses (project, channel, address, total) SELECT ?, ?, ?, ? WHERE @ ON CONFLICT DO NOTHING RETURNING 1`
+	lockGuesses = `SELECT 1 FROM guesses` + guessesAsLoaded + ` FOR UPDATE`
+	countGuess  = `UPDATE guesses SET total = ?, whole = ?` + guessesAsLoaded + ` RETURNING 1`
+	firstGuess  = `INSERT INTO guesses (project, channel, address, total, whole) SELECT ?, ?, ?, ?, ? WHERE @
+		ON CONFLICT DO NOTHING RETURNING 1`
 	insertNetwork = `INSERT INTO guess_networks (project, channel, address, network, tries, next_try) SELECT ?, ?, ?, ?, ?, ? WHERE @`
 	countNetwork  = insertNetwork + ` ON CONFLICT (project, channel, address, network)
 		DO UPDATE SET tries = excluded.tries, next_try = excluded.next_try`
+	keepLongCount       = `UPDATE guesses SET total = 0 WHERE project = ? AND channel = ? AND address = ? AND @`
 	deleteGuesses       = `DELETE FROM guesses WHERE project = ? AND channel = ? AND address = ? AND @`
 	deleteGuessNetworks = `DELETE FROM guess_networks WHERE project = ? AND channel = ? AND address = ? AND @`
 )
 
 // guessed adds the guard and the step that count one more guess: next where old was loaded.
 func (c *change) guessed(p latchkey.ProjectID, to latchkey.Address, n latchkey.Network, old, next latchkey.Guesses) {
-	if old.Total == 0 {
+	if old.IsZero() {
 		c.guard(firstGuess)
 		c.putProjectAddress(p, to)
-		c.putInt(int64(next.Total))
+		c.putCounts(next)
 	} else {
 		c.guard(countGuess)
-		c.putInt(int64(next.Total))
+		c.putCounts(next)
 		c.putProjectAddress(p, to)
-		c.putInt(int64(old.Total))
+		c.putCounts(old)
 	}
 	c.step(countNetwork)
 	c.putNetwork(p, to, n, next.FromNetwork, next.NextTry)
@@ -46,10 +48,24 @@ func (c *change) guessed(p latchkey.ProjectID, to latchkey.Address, n latchkey.N
 // holdGuesses adds the guard that old is as it was loaded. Where there were none nothing can be held: guesses that come now
 // come after this verb.
 func (c *change) holdGuesses(p latchkey.ProjectID, to latchkey.Address, old latchkey.Guesses) {
-	if old.Total > 0 {
+	if !old.IsZero() {
 		c.guard(lockGuesses)
 		c.putProjectAddress(p, to)
-		c.putInt(int64(old.Total))
+		c.putCounts(old)
+	}
+}
+
+// loggedIn adds the steps that store what a login leaves of the guesses, which is held.
+func (c *change) loggedIn(p latchkey.ProjectID, to latchkey.Address, old, next latchkey.Guesses) {
+	switch {
+	case old == next || old.IsZero():
+	case next.IsZero():
+		c.forgetGuesses(p, to)
+	default:
+		c.step(keepLongCount)
+		c.putProjectAddress(p, to)
+		c.step(deleteGuessNetworks)
+		c.putProjectAddress(p, to)
 	}
 }
 
@@ -68,6 +84,12 @@ func (q *stmt) putNetwork(p latchkey.ProjectID, to latchkey.Address, n latchkey.
 	q.putTime(nextTry)
 }
 
+// putCounts puts what g says of the address from everywhere.
+func (q *stmt) putCounts(g latchkey.Guesses) {
+	q.putInt(int64(g.Total))
+	q.putTime(g.Whole)
+}
+
 func (q *stmt) putProjectAddress(p latchkey.ProjectID, to latchkey.Address) {
 	q.putUUID(p.UUID)
 	q.putAddress(to)
@@ -80,5 +102,5 @@ func (q *stmt) putGuesser(p latchkey.ProjectID, to latchkey.Address, n latchkey.
 
 // getGuesses reads guessColumns; all NULL is zero.
 func (r *row) getGuesses() latchkey.Guesses {
-	return latchkey.Guesses{Total: int(r.getInt()), FromNetwork: int(r.getInt()), NextTry: r.getTime()}
+	return latchkey.Guesses{Total: int(r.getInt()), Whole: r.getTime(), FromNetwork: int(r.getInt()), NextTry: r.getTime()}
 }

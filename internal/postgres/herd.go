@@ -168,6 +168,7 @@ type place struct {
 // A sight is one address.
 type sight struct {
 	total     int
+	whole     time.Time
 	forgotten bool // a login has forgotten what is not in networks
 	networks  map[latchkey.Network]latchkey.Guesses
 	user      latchkey.User
@@ -187,7 +188,7 @@ func (f *foresight) look(a latchkey.Attempt, old *attemptLoaded) {
 	if g, known := at.networks[a.From.Network()]; known || at.forgotten {
 		old.guesses = g
 	}
-	old.guesses.Total = at.total
+	old.guesses.Total, old.guesses.Whole = at.total, at.whole
 	if !at.user.ID.IsZero() {
 		old.user = at.user
 	}
@@ -201,17 +202,17 @@ func (f *foresight) remember(a latchkey.Attempt, old *attemptLoaded, out *latchk
 	where := place{a.Project, a.To}
 	at := f.places[where]
 	if at == nil {
-		at = &sight{total: old.guesses.Total, networks: map[latchkey.Network]latchkey.Guesses{}}
+		at = &sight{total: old.guesses.Total, whole: old.guesses.Whole, networks: map[latchkey.Network]latchkey.Guesses{}}
 		f.places[where] = at
 	}
 	at.user = out.User
-	switch out.Guesses {
-	case old.guesses:
-	case latchkey.Guesses{}:
-		at.total, at.forgotten = 0, true
+	switch {
+	case out.Guesses == old.guesses:
+	case out.Guesses.Total == 0:
+		at.total, at.whole, at.forgotten = 0, out.Guesses.Whole, true
 		clear(at.networks)
 	default:
-		at.total = out.Guesses.Total
+		at.total, at.whole = out.Guesses.Total, out.Guesses.Whole
 		at.networks[a.From.Network()] = out.Guesses
 	}
 }

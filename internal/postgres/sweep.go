@@ -26,6 +26,9 @@ const (
 	sweepMessages = `WITH dead AS (SELECT challenge, resend FROM outbox WHERE next_try <= $3 AND dies <= $1
 			ORDER BY next_try, challenge, resend LIMIT $2 FOR UPDATE SKIP LOCKED)
 		DELETE FROM outbox o USING dead WHERE o.challenge = dead.challenge AND o.resend = dead.resend`
+	sweepGuesses = `WITH whole AS (SELECT project, channel, address FROM guesses WHERE total = 0 AND whole <= $1
+			ORDER BY whole LIMIT $2 FOR UPDATE SKIP LOCKED)
+		DELETE FROM guesses g USING whole w WHERE g.project = w.project AND g.channel = w.channel AND g.address = w.address`
 	// Events are indexed by project and time: the projects that have any are found by skipping along that index.
 	sweepEvents = `WITH RECURSIVE found AS (
 			(SELECT project FROM events ORDER BY project LIMIT 1)
@@ -53,6 +56,7 @@ func (s *Store) Sweep(ctx context.Context, keepEvents time.Duration, limit int, 
 		{sweepDevices, now.Add(-latchkey.ChallengeMemory)},
 		{sweepOnce, now},
 		{sweepMessages, now},
+		{sweepGuesses, now},
 		{sweepEvents, now.Add(-keepEvents)},
 	} {
 		q := query(kind.text)

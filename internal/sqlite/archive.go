@@ -16,7 +16,7 @@ const (
 	archiveKeys     = `SELECT ` + keyColumns + ` FROM keys WHERE id > ? ORDER BY id LIMIT ?`
 	archiveClients  = `SELECT ` + clientColumns + ` FROM clients WHERE id > ? ORDER BY id LIMIT ?`
 	archiveUsers    = `SELECT ` + userColumns + ` FROM users u WHERE u.id > ? ORDER BY u.id LIMIT ?`
-	archiveGuesses  = `SELECT project, channel, address, total FROM guesses WHERE (project, channel, address) > (?, ?, ?)
+	archiveGuesses  = `SELECT project, channel, address, total, whole FROM guesses WHERE (project, channel, address) > (?, ?, ?)
 		ORDER BY project, channel, address LIMIT ?`
 	archiveNetworks = `SELECT network, tries, next_try FROM guess_networks WHERE project = ? AND channel = ? AND address = ?
 		ORDER BY network`
@@ -124,7 +124,7 @@ func readUserRecord(q *stmt) (latchkey.Record, error) {
 }
 
 func (c *conn) readGuessRecord(q *stmt) (latchkey.Record, error) {
-	g := latchkey.AddressGuesses{Project: q.getProject(), To: q.getAddress(), Total: int(q.getInt())}
+	g := latchkey.AddressGuesses{Project: q.getProject(), To: q.getAddress(), Total: int(q.getInt()), Whole: q.getTime()}
 	n := c.stmt(archiveNetworks)
 	defer n.reset()
 	n.putUUID(g.Project.UUID)
@@ -275,11 +275,14 @@ func (c *conn) conflicts(r latchkey.Record) error {
 // addGuesses stores the guesses at an address that has none here.
 func (c *conn) addGuesses(g latchkey.AddressGuesses) error {
 	old, err := c.guesses(g.Project, g.To, "")
-	if err != nil || old.Total > 0 {
+	if err != nil || !old.IsZero() {
+		return err
+	}
+	if err := c.putGuesses(g.Project, g.To, latchkey.Guesses{Total: g.Total, Whole: g.Whole}); err != nil {
 		return err
 	}
 	for _, n := range g.Networks {
-		next := latchkey.Guesses{Total: g.Total, FromNetwork: n.Tries, NextTry: n.NextTry}
+		next := latchkey.Guesses{Total: g.Total, Whole: g.Whole, FromNetwork: n.Tries, NextTry: n.NextTry}
 		if err := c.storeGuesses(g.Project, g.To, n.Network, old, next); err != nil {
 			return err
 		}

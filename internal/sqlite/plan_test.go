@@ -13,7 +13,7 @@ func TestNoLoginScansATable(t *testing.T) {
 		challengeByID, challengeByLink, resendChallenge, judgeChallenge, selectGuesses, deleteGuesses, deleteGuessNetworks,
 		userByID, userByEmail, userByPhone, usersAfter, standing, loginUser, codeByID, spendCode, grantByID, rotateGrant,
 		revokeGrant, leaveSession, dueMessages, leaseMessage, retryMessage, deleteMessage, projectByID, clientByID, clientsOfProject,
-		keysOfProject, lastEventsOf, nextEventProject, sweepChallenges, sweepCodes, sweepGrants, sweepEvents,
+		keysOfProject, lastEventsOf, nextEventProject, sweepChallenges, sweepCodes, sweepGrants, sweepEvents, sweepGuesses,
 		archiveProjects, archiveKeys, archiveClients, archiveUsers, archiveGuesses, archiveNetworks, archiveGrants, archiveSessions,
 		archiveEvents, archiveCursor,
 		sessionByID, sessionAndUser, sessionsOfUser, useSession, deleteSession, grantsOfSession, grantsOfUser, describeUser,

@@ -15,6 +15,8 @@ const (
 	sweepDevices    = `DELETE FROM device_logins WHERE id IN (SELECT id FROM device_logins WHERE expires <= ? LIMIT ?)`
 	sweepOnce       = `DELETE FROM once WHERE hash IN (SELECT hash FROM once WHERE expires <= ? LIMIT ?)`
 	sweepMessages   = `DELETE FROM outbox WHERE (challenge, resend) IN (SELECT challenge, resend FROM outbox WHERE dies <= ? LIMIT ?)`
+	sweepGuesses    = `DELETE FROM guesses WHERE (project, channel, address) IN
+		(SELECT project, channel, address FROM guesses WHERE total = 0 AND whole <= ? LIMIT ?)`
 
 	// Events are indexed by project and time: the projects that have any are found by skipping along that index.
 	nextEventProject = `SELECT min(project) FROM events WHERE project > ?`
@@ -37,6 +39,7 @@ func (s *Store) Sweep(ctx context.Context, keepEvents time.Duration, limit int, 
 			{sweepDevices, now.Add(-latchkey.ChallengeMemory)},
 			{sweepOnce, now},
 			{sweepMessages, now},
+			{sweepGuesses, now},
 		} {
 			q := c.stmt(kind.text)
 			q.putTime(kind.dead)

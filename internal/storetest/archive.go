@@ -44,6 +44,7 @@ func archiveSuite() map[string]func(*move) {
 		"Records/bad cursors and kinds":      archiveBadCursors,
 		"AddRecords/keeps what is there":     archiveKeeps,
 		"AddRecords/an address of another":   archiveConflict,
+		"AddRecords/the long count":          archiveLongCount,
 		"Added/goes on where it was cut off": archiveGoesOn,
 	}
 }
@@ -66,6 +67,9 @@ func (m *move) fill() {
 	for range 3 {
 		m.answer(m.start(guessed), WrongCode) // from three networks
 	}
+	wasGuessed := m.Email()
+	m.answer(m.start(wasGuessed), WrongCode)
+	m.login(wasGuessed) // leaves the long count
 	m.grantOf(m.Email(), by(c.ID))
 	out := m.startAttempt(m.Phone(), func(a *latchkey.Attempt) {
 		a.NewSession = latchkey.SessionID{Handle: m.Handle(m.now)}
@@ -125,6 +129,19 @@ func (m *move) sameRecords(what string, got, want []latchkey.Record) {
 	}
 	for i := range want {
 		same(m.world, fmt.Sprintf("%s: record %d, %s", what, i, want[i].Kind), got[i].Noun, want[i].Noun)
+	}
+}
+
+// archiveLongCount: what was ever guessed at an address holds in the store that it moved to.
+func archiveLongCount(m *move) {
+	m.fill()
+	g := latchkey.AddressGuesses{Project: m.project.ID, To: m.Email(), Whole: m.now.Add(30 * 24 * time.Hour)}
+	m.must(m.to.AddRecords(m.ctx(), "a", m.all(m.from, latchkey.ProjectRecord)))
+	m.must(m.to.AddRecords(m.ctx(), "a", []latchkey.Record{{Kind: latchkey.GuessRecord, Cursor: "1", Noun: g}}))
+	out, err := m.to.StartChallenge(m.ctx(), m.Start(m.Nouns.Challenge(m.project.ID, g.To, m.now)), m.now)
+	m.must(err)
+	if !out.Message.LinkFirst || !out.Challenge.Link {
+		m.Errorf("the long count is used up, and the message does not carry the link: %+v", out.Message)
 	}
 }
 

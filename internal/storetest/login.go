@@ -190,7 +190,7 @@ func completeCountsWrong(w *world) {
 		w.wants("a wrong answer", out.Verdict, latchkey.WrongCode)
 		same(w, "tries given", out.Challenge.Tries, n)
 		same(w, "tries stored", w.stored(c.ID).Tries, n)
-		same(w, "guesses", out.Guesses, latchkey.Guesses{Total: n, FromNetwork: n})
+		same(w, "guesses", out.Guesses, w.guesses(n, n))
 		same(w, "the event", w.last(), out.Event)
 	}
 	w.wants("the right code after the last try", w.answer(c, RightCode).Verdict, latchkey.TriesExhausted)
@@ -237,10 +237,10 @@ func completeOtherCallers(w *world) {
 func guessesSurviveNewChallenge(w *world) {
 	to, from := w.Email(), w.Origin()
 	for n := 1; n <= 3; n++ {
-		same(w, "guesses", w.answer(w.start(to), WrongCode, from).Guesses, latchkey.Guesses{Total: n, FromNetwork: n})
+		same(w, "guesses", w.answer(w.start(to), WrongCode, from).Guesses, w.guesses(n, n))
 	}
-	same(w, "guesses from elsewhere", w.answer(w.start(to), WrongCode, w.Origin()).Guesses, latchkey.Guesses{Total: 4, FromNetwork: 1})
-	same(w, "guesses at another address", w.answer(w.start(w.Email()), WrongCode, from).Guesses, latchkey.Guesses{Total: 1, FromNetwork: 1})
+	same(w, "guesses from elsewhere", w.answer(w.start(to), WrongCode, w.Origin()).Guesses, w.guesses(4, 1))
+	same(w, "guesses at another address", w.answer(w.start(w.Email()), WrongCode, from).Guesses, w.guesses(1, 1))
 }
 
 func guessesWait(w *world) {
@@ -274,6 +274,23 @@ func loginForgetsGuesses(w *world) {
 		same(w, "guesses of the network after a login", out.Guesses.FromNetwork, 1)
 		same(w, "the wait", out.Guesses.NextTry, time.Time{})
 	}
+}
+
+// loginKeepsLongCount: a login clears the guesses in a row, from every network, and not what was ever guessed.
+func loginKeepsLongCount(w *world) {
+	to, from := w.Email(), w.Origin()
+	left := w.guesses(4, 0).LoggedIn(w.now)
+	for range 2 {
+		w.answer(w.start(to), WrongCode, from)
+		w.answer(w.start(to), WrongCode)
+	}
+	same(w, "guesses after a login", w.login(to).Guesses, left)
+	same(w, "guesses after a second login", w.login(to).Guesses, left)
+	same(w, "guesses of a guesser", w.answer(w.start(to), WrongCode, from).Guesses, left.Wrong(w.now))
+	w.login(to)
+	w.now = left.Wrong(w.now).Whole
+	same(w, "guesses after a login once the long count is whole", w.login(to).Guesses, latchkey.Guesses{})
+	same(w, "guesses of a later guesser", w.answer(w.start(to), WrongCode, from).Guesses, w.guesses(1, 1))
 }
 
 func guessesLinkFirst(w *world) {

@@ -105,6 +105,15 @@ func (w *world) answer(c latchkey.Challenge, given latchkey.Secret, from ...latc
 	return out
 }
 
+// guesses are total wrong answers given now, fromNetwork of them from one network.
+func (w *world) guesses(total, fromNetwork int) (g latchkey.Guesses) {
+	for range total {
+		g = g.Wrong(w.now)
+	}
+	g.FromNetwork = fromNetwork
+	return g
+}
+
 // login signs in by to.
 func (w *world) login(to latchkey.Address, change ...func(*latchkey.Challenge)) latchkey.Outcome {
 	w.Helper()

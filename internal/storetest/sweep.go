@@ -162,6 +162,24 @@ func sweepInPortions(w *world) {
 	w.sweeps("none at a time", forever, 0, 0)
 }
 
+// sweepGuesses: what only the long count is remembered of goes once it is whole; guesses in a row no time heals.
+func sweepGuesses(w *world) {
+	to, other := w.Email(), w.Email()
+	w.answer(w.start(other), WrongCode)
+	w.answer(w.start(to), WrongCode)
+	left := w.login(to)
+	c := w.start(to)
+	w.sent()
+	w.now = left.Guesses.Whole.Add(-time.Microsecond)
+	_, err := w.Sweep(w.ctx(), forever, 100, w.now) // the challenges
+	w.must(err)
+	w.sweeps("while the long count is kept", forever, 100, 0)
+	w.now = left.Guesses.Whole
+	w.sweeps("once it is whole", forever, 100, 1)
+	same(w, "guesses", w.answer(w.start(to), WrongCode, c.From).Guesses, w.guesses(1, 1))
+	same(w, "guesses in a row", w.answer(w.start(other), WrongCode).Guesses.Total, 2)
+}
+
 func sweepKeepsTheLiving(w *world) {
 	u, g := w.grantOf(w.Email())
 	code := w.login(w.Email()).Code

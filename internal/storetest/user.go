@@ -263,7 +263,7 @@ func deleteUser(w *world) {
 	w.must(err)
 	w.wants("redeeming their code", out.Verdict, latchkey.BadGrant)
 	same(w, "their code", out.Code, latchkey.AuthorizationCode{})
-	same(w, "guesses", w.answer(w.start(to), WrongCode, from).Guesses, latchkey.Guesses{Total: 1, FromNetwork: 1})
+	same(w, "guesses", w.answer(w.start(to), WrongCode, from).Guesses, w.guesses(1, 1))
 	if again := w.login(to).User; again.ID == u.ID || again.Epoch != 0 {
 		w.Errorf("the next login gave %+v: want a new user", again)
 	}

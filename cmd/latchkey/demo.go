@@ -65,6 +65,9 @@ func (d demo) moved(found, own []string) []string {
 func (d demo) settings(p latchkey.Project) latchkey.Project {
 	p.CallbackURLs = []string{d.callback()}
 	p.LinkURLs = []string{d.callback()}
+	if len(p.Defence.SMS.Countries) == 0 {
+		p.Defence.SMS.Countries = []string{latchkey.AnyCountry} // none costs anything here
+	}
 	for _, origin := range []string{"http://localhost:*", "http://127.0.0.1:*", "http://[::1]:*", "https://localhost:*"} {
 		if !slices.Contains(p.AllowedOrigins, origin) {
 			p.AllowedOrigins = append(p.AllowedOrigins, origin)
@@ -111,7 +114,7 @@ func (d demo) seed(ctx context.Context, a *admin.Service) error {
 	switch {
 	case latchkey.CodeOf(err) == latchkey.ProjectNotFound:
 		err = a.CreateProject(ctx, d.settings(latchkey.NewProject(demoProject, "Demo", a.Now())))
-	case err == nil && !slices.Equal(found.CallbackURLs, d.settings(found).CallbackURLs):
+	case err == nil && (!slices.Equal(found.CallbackURLs, d.settings(found).CallbackURLs) || len(found.Defence.SMS.Countries) == 0):
 		err = a.UpdateProject(ctx, d.settings(found))
 	}
 	if err != nil {

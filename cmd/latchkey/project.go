@@ -37,6 +37,7 @@ type projectFlags struct {
 	LinkApproval  string   `placeholder:"HOW" help:"How the page behind a link lets the waiting device in: button, or number for the one that the device shows. Default: button."`
 	SessionIdle   span     `placeholder:"TIME" help:"How long a browser that is not used stays signed in: until then its person gets into every client without a code. Default: 7d."`
 	SessionLife   span     `placeholder:"TIME" help:"How long it stays signed in at the longest. Default: 30d."`
+	smsFlags
 	lookFlags
 }
 
@@ -69,6 +70,10 @@ func (f projectFlags) apply(p latchkey.Project) (latchkey.Project, error) {
 	setIf(&p.Approval, latchkey.Approval(strings.ToLower(f.LinkApproval)))
 	setIf(&p.Sessions.Idle, time.Duration(f.SessionIdle))
 	setIf(&p.Sessions.Life, time.Duration(f.SessionLife))
+	p, err := f.smsFlags.apply(p)
+	if err != nil {
+		return p, err
+	}
 	return f.lookFlags.apply(p)
 }
 
@@ -274,6 +279,7 @@ func refused(err error) error {
 			"look.theme": "--theme: ", "look.dark_color": "--dark-color: ", "look.terms": "--terms: ",
 			"look.privacy": "--privacy: ", "look.texts": "--text: ", "sessions": "--session-idle, --session-life: ",
 			"logout_uris": "--logout-uri: ", "public_keys": "--public-keys: ",
+			"defence.sms.countries": "--sms-country: ", "defence.sms.breaker": "--sms-breaker: ", "defence.sms.budget": "--sms-budget: ",
 		}[e.Field]
 		return wrongUsage("%s%s", field, e.Message)
 	case latchkey.Conflict:

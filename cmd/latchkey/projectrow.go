@@ -35,6 +35,7 @@ type projectRow struct {
 	Theme          string   `json:"theme"`
 	Terms          string   `json:"terms"`
 	Privacy        string   `json:"privacy"`
+	smsRow
 
 	Texts   map[string]latchkey.LookTexts `json:"texts"` // by locale; "" is for every other
 	Created time.Time                     `json:"created"`
@@ -53,6 +54,7 @@ func rowOfProject(p latchkey.Project) projectRow {
 		CodeTries: p.Codes.Tries, LinkApproval: string(p.Approval), SessionIdle: seconds(p.Sessions.Idle),
 		SessionLife: seconds(p.Sessions.Life), Logo: p.Logo, Color: p.Color, DarkColor: p.Look.DarkColor, Theme: string(p.Look.Theme),
 		Terms: p.Look.Terms, Privacy: p.Look.Privacy, Texts: texts, Created: p.Created,
+		smsRow: rowOfSMS(p.Defence.SMS),
 	}
 }
 
@@ -81,6 +83,8 @@ func showProject(w io.Writer, o outputSettings, p latchkey.Project) error {
 		row("Theme", string(p.Look.Theme))
 		row("Terms", p.Look.Terms)
 		row("Privacy", p.Look.Privacy)
+		row("SMS countries", strings.Join(p.Defence.SMS.Countries, " "))
+		row("SMS breaker", fmt.Sprintf("%s, budget %d", p.Defence.SMS.Breaker, p.Defence.SMS.Budget))
 		for _, t := range textsOf(p.Look) {
 			row("Text", t)
 		}

@@ -84,6 +84,9 @@ func assemble(ctx context.Context, a *app, cfg config, store latchkey.Store, bel
 		}
 	}
 	log := newLog(a.Stderr, cfg.logLevel)
+	if err := warnNoSMS(ctx, store, log); err != nil {
+		return nil, nil, err
+	}
 	s, err := newServer(ctx, house{
 		tendHeap: a.Getenv("GOGC") == "",
 		store:    store, bell: bell, secrets: cfg.secrets, senders: cfg.senders, publicURL: cfg.publicURL, now: a.Now,

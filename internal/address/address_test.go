@@ -195,6 +195,37 @@ func TestParsePhoneRefuses(t *testing.T) {
 	}
 }
 
+// TestReceivesSMS: the kinds of numbers, one of each. Which country gets SMS is the project's.
+func TestReceivesSMS(t *testing.T) {
+	t.Parallel()
+	for number, want := range map[string]bool{
+		"+4915112345678": true,
+		"+12025550123":   true, // mobile or not: the North American plan does not tell
+		"+447700900123":  true, // fiction: it reaches nobody, and tests use it
+		"+15551234567":   true,
+		"+493012345678":  false, // a landline
+		"+499001234567":  false, // premium rate
+		"+4918012345":    false, // shared cost
+		"+447012345678":  false, // personal: dear, and loved by fraud
+		"+445612345678":  false, // VoIP
+		"+447640123456":  false, // a pager
+		"+18002345678":   false, // freephone
+		"+80012345678":   false, // international freephone
+		"+979123456789":  false, // international premium rate
+	} {
+		a, err := address.ParsePhone(number)
+		if err != nil {
+			t.Errorf("ParsePhone(%s): %v: the table needs a number that exists", number, err)
+		}
+		if got := address.ReceivesSMS(a); got != want {
+			t.Errorf("ReceivesSMS(%s) = %v, want %v", number, got, want)
+		}
+	}
+	if address.ReceivesSMS(latchkey.CanonicalAddress(latchkey.Email, "a@example.com")) {
+		t.Error("an email receives SMS")
+	}
+}
+
 // contract.md §4: `login` is either.
 func TestParse(t *testing.T) {
 	t.Parallel()

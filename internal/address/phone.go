@@ -50,11 +50,43 @@ func fictional(e164 string) bool {
 		strings.HasPrefix(e164, "+1555") && len(e164) == len("+15550000000")
 }
 
+// fictionalCountry is where the fiction plays.
+func fictionalCountry(e164 string) string {
+	if strings.HasPrefix(e164, "+44") {
+		return "GB"
+	}
+	return "US"
+}
+
+// ReceivesSMS reports whether codes go to a phone number: it is of a mobile phone, or of a plan that does not tell those from
+// others (the North American one). To all others an SMS is lost, or dear, or read by nobody in particular: landlines, VoIP,
+// pagers, freephone, premium and shared-cost numbers, and the personal numbers that lead on to any of them.
+func ReceivesSMS(a latchkey.Address) bool {
+	if a.Channel() != latchkey.Phone {
+		return false
+	}
+	n, err := phonenumbers.Parse(a.Value(), "")
+	if err != nil {
+		return false
+	}
+	switch phonenumbers.GetNumberType(n) {
+	case phonenumbers.MOBILE, phonenumbers.FIXED_LINE_OR_MOBILE:
+		return true
+	}
+	return fictional(a.Value())
+}
+
+// KnownCountry reports whether there are phone numbers of a country, given by its two-letter code (ISO 3166-1).
+func KnownCountry(code string) bool { return phonenumbers.GetSupportedRegions()[code] }
+
 // Country gives the country that a phone number belongs to, as a two-letter code; empty for an email, and for a number that
 // belongs to none or to several, such as one for calls that cost nothing.
 func Country(a latchkey.Address) string {
-	if a.Channel() != latchkey.Phone {
+	switch {
+	case a.Channel() != latchkey.Phone:
 		return ""
+	case fictional(a.Value()):
+		return fictionalCountry(a.Value())
 	}
 	n, err := phonenumbers.Parse(a.Value(), "")
 	if err != nil {

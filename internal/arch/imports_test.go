@@ -20,7 +20,7 @@ var table = map[string]room{
 	"api": {},
 
 	// Use cases: nouns, ports and rooms that only compute. Never another use case.
-	"internal/login":   {house: []string{"", "internal/catalog"}},
+	"internal/login":   {house: []string{"", "internal/address", "internal/catalog"}},
 	"internal/token":   {house: []string{"", "internal/jose"}},
 	"internal/account": {house: []string{""}},
 	"internal/admin":   {house: []string{"", "internal/jose"}},

@@ -107,6 +107,7 @@ func (w *world) seed() {
 	ctx := w.t.Context()
 	p := latchkey.NewProject(w.project, "Game", w.clock.Now())
 	p.Algorithm, p.CallbackURLs, p.LinkURLs, p.AllowedOrigins = latchkey.EdDSA, []string{callback}, []string{linkURL}, []string{origin}
+	p.Defence.SMS.Countries = []string{latchkey.AnyCountry}
 	w.must(w.admin.CreateProject(ctx, p))
 	q := latchkey.NewProject(w.other, "Other", w.clock.Now())
 	q.Algorithm, q.Channels = latchkey.HS256, []latchkey.Channel{latchkey.Email}

@@ -57,7 +57,8 @@ type Operation struct {
 // Start makes a challenge, or sends a live one's message again, and puts the message into the outbox. A known and an
 // unknown address take the same way.
 //
-// Errors: ProjectNotFound, UnknownClient, CallOff, CallbackRequired, CallbackUnknown, ShortState, Invalid, Missing.
+// Errors: ProjectNotFound, UnknownClient, CallOff, PhoneCannotSMS, CallbackRequired, CallbackUnknown, ShortState, Invalid,
+// Missing.
 func (s *Service) Start(ctx context.Context, r StartRequest) (Operation, error) {
 	p, ask, err := s.ask(ctx, r)
 	if err != nil {
@@ -65,6 +66,9 @@ func (s *Service) Start(ctx context.Context, r StartRequest) (Operation, error) 
 	}
 	if !p.Has(r.To.Channel()) {
 		return Operation{}, &latchkey.Error{Code: latchkey.CallOff, Field: string(r.To.Channel())}
+	}
+	if err := checkSMS(p, r.To, s.Now()); err != nil {
+		return Operation{}, err
 	}
 	switch {
 	case !r.SendLink:

@@ -87,8 +87,10 @@ func (s *Server) send(w http.ResponseWriter, r *http.Request, p latchkey.Project
 	case "":
 		at.Operation, at.Match, at.Sent, at.Expires = op.ID.String(), op.Match, s.Now().UTC(), op.Expires
 		return s.codePage(r, p, at, cookie, "", note), nil
-	case latchkey.CallOff, latchkey.InvalidPhone, latchkey.PhoneCannotSMS:
+	case latchkey.CallOff, latchkey.InvalidPhone:
 		return s.addressPage(r, p, at, cookie, at.Address, wrongAddress(p, at.Address)), nil
+	case latchkey.PhoneCannotSMS:
+		return s.addressPage(r, p, at, cookie, at.Address, noSMS(p)), nil
 	case latchkey.RateLimited, latchkey.Unavailable, latchkey.Internal:
 		return s.notNow(r, p, at, cookie, err)
 	}

@@ -78,10 +78,10 @@ func (s *Server) addressPage(r *http.Request, p latchkey.Project, at pending, co
 	}
 	f := v.Address
 	f.Region = catalog.Region(r.Header.Get("Accept-Language"))
-	switch email, phone := p.Has(latchkey.Email), p.Has(latchkey.Phone); {
+	switch email, phone := p.Has(latchkey.Email), p.Offers(latchkey.Phone); {
 	case email && !phone:
 		f.Label, f.Autocomplete = say.text("page.login_email"), "email"
-	case phone && !email:
+	case !email && p.Has(latchkey.Phone):
 		f.Label, f.Keys, f.Autocomplete, f.Regions = say.text("page.login_phone"), "tel", "tel", address.Regions()
 		f.ByPhone = say.text("page.login_by_phone")
 	default:
@@ -92,14 +92,22 @@ func (s *Server) addressPage(r *http.Request, p latchkey.Project, at pending, co
 
 // wrongAddress names what is wrong with what was typed, by what it looks like and what the project takes.
 func wrongAddress(p latchkey.Project, typed string) string {
-	email, phone := p.Has(latchkey.Email), p.Has(latchkey.Phone)
+	email, phone := p.Has(latchkey.Email), p.Offers(latchkey.Phone)
 	switch likePhone := strings.ContainsAny(typed, "0123456789") && !strings.Contains(typed, "@"); {
-	case !phone:
+	case email && !phone:
 		return "page.login_bad_email"
 	case !email || likePhone:
 		return "page.login_bad_phone"
 	}
 	return "page.login_bad_address"
+}
+
+// noSMS says that no code goes to a phone number, and what to do instead where there is something.
+func noSMS(p latchkey.Project) string {
+	if p.Has(latchkey.Email) {
+		return "page.login_no_sms_but_email"
+	}
+	return "page.login_no_sms"
 }
 
 // own gives the project's own words in the language that is spoken, or else for every language.

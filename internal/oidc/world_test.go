@@ -107,6 +107,7 @@ func (w *world) seed(a *admin.Service, algorithm latchkey.Algorithm) {
 	ctx := w.t.Context()
 	p := latchkey.NewProject(w.project, "Game", w.clock.Now())
 	p.Algorithm, p.CallbackURLs, p.AllowedOrigins = algorithm, []string{callback}, []string{origin}
+	p.Defence.SMS.Countries = []string{latchkey.AnyCountry}
 	w.must(a.CreateProject(ctx, p))
 	q := latchkey.NewProject(w.other, "Other", w.clock.Now())
 	q.Algorithm, q.CallbackURLs = latchkey.HS256, []string{callback}

@@ -30,7 +30,11 @@ func dial(host string) (*client, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &client{conn: c, r: bufio.NewReaderSize(c, 8<<10), host: host}, nil
+	return newClient(c, host), nil
+}
+
+func newClient(c net.Conn, host string) *client {
+	return &client{conn: c, r: bufio.NewReaderSize(c, 8<<10), host: host}
 }
 
 func (c *client) Close() { c.conn.Close() }

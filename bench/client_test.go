@@ -126,6 +126,8 @@ func TestOptions(t *testing.T) {
 		"":                              true,
 		"-alg EdDSA -protocol oauth2":   true,
 		"-users new -workers 1":         true,
+		"-rate 100 -tls":                true,
+		"-rate -1":                      false,
 		"-users some":                   false,
 		"-alg none":                     false,
 		"-protocol saml":                false,

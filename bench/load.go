@@ -31,6 +31,7 @@ type result struct {
 	GeneratorCPU time.Duration `json:"generator_and_sink_cpu_per_login_ns"`
 	Memory       memory        `json:"memory"`
 	Costs        []cost        `json:"costs,omitempty"`
+	Parts        []part        `json:"parts,omitempty"`
 }
 
 // measureScenario signs in for o.Warmup uncounted and then for o.For. One failed login fails the run: a figure with
@@ -49,10 +50,10 @@ func measureScenario(ctx context.Context, o options, s *server, k *sink, users s
 		}
 	}
 	var window window
-	end := time.Now().Add(o.Warmup + o.For)
+	keep := steady(o)
 	watched := make(chan error, 1)
 	go func() { watched <- window.watch(ctx, o, s) }()
-	if err := each(crew, func(w *worker) error { return w.until(ctx, cancel, end) }); err != nil {
+	if err := each(crew, func(w *worker) error { return keep(ctx, cancel, w) }); err != nil {
 		return result{}, err
 	}
 	if err := <-watched; err != nil {
@@ -66,7 +67,13 @@ func measureScenario(ctx context.Context, o options, s *server, k *sink, users s
 	}
 	res := window.summarise(crew)
 	res.Users = users
-	res.Memory, err = s.memory()
+	if res.Memory, err = s.memory(); err != nil || window.profile == "" {
+		return res, err
+	}
+	if res.Costs, err = readCosts(ctx, window.profile); err != nil {
+		return res, err
+	}
+	res.Parts, err = readParts(ctx, window.profile)
 	return res, err
 }
 
@@ -94,7 +101,7 @@ func each(crew []*worker, f func(*worker) error) error {
 type window struct {
 	from, to   cpuTimes
 	start, end time.Time
-	costs      []cost
+	profile    string // the file; empty without one
 }
 
 type cpuTimes struct{ server, self time.Duration }
@@ -109,7 +116,7 @@ func (v *window) watch(ctx context.Context, o options, s *server) (err error) {
 	}
 	v.start = time.Now()
 	if o.Profile {
-		v.costs, err = s.profile(ctx, o.For)
+		v.profile, err = s.record(ctx, o.For)
 	} else {
 		err = sleep(ctx, o.For)
 	}
@@ -138,7 +145,7 @@ func (v *window) summarise(crew []*worker) result {
 	n := len(start)
 	r := result{
 		Logins: n, Took: v.end.Sub(v.start), Start: spreadOf(start), Mail: spreadOf(mail), Confirm: spreadOf(confirm),
-		Token: spreadOf(token), Costs: v.costs,
+		Token: spreadOf(token),
 	}
 	r.PerSecond = float64(n) / r.Took.Seconds()
 	r.ServerCPU = (v.to.server - v.from.server) / time.Duration(max(n, 1))

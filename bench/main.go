@@ -4,7 +4,9 @@
 //	go run ./bench                                     32 workers, 20 s, new and returning users, HS256
 //	go run ./bench -alg RS256 -protocol oauth2 -profile
 //	go run ./bench -store postgres -seed 10000000
+//	go run ./bench -rate 1000                          people who come by themselves, a thousand a second
 //	go run ./bench -polls 18000                        devices that wait for their link, held at the same time
+//	go run ./bench table                               everything that is promised, each figure with what it must reach
 //
 // README.md says how to read what it prints. It is a program of its own and talks to the server only as a client would:
 // commands, HTTP, SMTP.
@@ -38,8 +40,10 @@ type options struct {
 	Protocol string        `json:"protocol"`
 	Store    string        `json:"store"`
 	Seed     int           `json:"seed,omitempty"` // users that are there before
-	Binary   string        `json:"-"`              // empty: build one
-	Dir      string        `json:"-"`              // where the database goes
+	Rate     float64       `json:"rate,omitempty"` // logins that begin in a second, done or not; 0: as fast as they are answered
+	TLS      bool          `json:"tls,omitempty"`
+	Binary   string        `json:"-"` // empty: build one
+	Dir      string        `json:"-"` // where the database goes
 	JSON     string        `json:"-"`
 	Profile  bool          `json:"-"`
 
@@ -63,6 +67,9 @@ func main() {
 }
 
 func run(ctx context.Context, args []string, out io.Writer) error {
+	if len(args) > 0 && args[0] == "table" {
+		return printTable(ctx, args[1:], out)
+	}
 	o, err := parse(args)
 	if err != nil {
 		return err
@@ -75,21 +82,30 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	case o.Polls > 0:
 		return measurePolls(ctx, o, out)
 	}
-	r := report{Options: o, Go: runtime.Version(), Cores: runtime.NumCPU()}
-	if r.Floor, err = measureFloor(ctx, o); err != nil {
-		return fmt.Errorf("floor: %w", err)
-	}
-	if err := measureServer(ctx, o, &r); err != nil {
+	r, err := measure(ctx, o)
+	if err != nil {
 		return err
-	}
-	if err := r.Floor.again(ctx, o); err != nil {
-		return fmt.Errorf("floor: %w", err)
 	}
 	r.print(out)
 	if o.JSON == "" {
 		return nil
 	}
 	return saveJSON(r, o.JSON)
+}
+
+// measure is one measurement whole: the floor, the logins, and the floor again.
+func measure(ctx context.Context, o options) (r report, err error) {
+	r = report{Options: o, Go: runtime.Version(), Cores: runtime.NumCPU()}
+	if r.Floor, err = measureFloor(ctx, o); err != nil {
+		return r, fmt.Errorf("floor: %w", err)
+	}
+	if err := measureServer(ctx, o, &r); err != nil {
+		return r, err
+	}
+	if err := r.Floor.again(ctx, o); err != nil {
+		return r, fmt.Errorf("floor: %w", err)
+	}
+	return r, nil
 }
 
 func parse(args []string) (options, error) {
@@ -105,6 +121,8 @@ func parse(args []string) (options, error) {
 	f.StringVar(&o.Protocol, "protocol", "jwt", "jwt, or oauth2 with the token exchange")
 	f.StringVar(&o.Store, "store", "sqlite", "sqlite, or postgres: a server of its own, of the system's packages")
 	f.IntVar(&o.Seed, "seed", 0, "put so many users into the store first")
+	f.Float64Var(&o.Rate, "rate", 0, "have so many logins begin in a second, whether or not those before are done; 0: each worker as fast as it is answered")
+	f.BoolVar(&o.TLS, "tls", false, "serve and ask by HTTPS")
 	f.StringVar(&o.Limit, "limit", "1000000/1s", "the limit of every call: all are counted and none is refused; off counts nothing")
 	f.StringVar(&o.Limiter, "limiter", "memory", "where calls are counted: memory, postgres with -store postgres, or the URL of a Valkey server")
 	f.StringVar(&o.Binary, "binary", "", "measure this program instead of building one")
@@ -120,33 +138,38 @@ func parse(args []string) (options, error) {
 	if err := f.Parse(args); err != nil {
 		return o, err
 	}
-	switch {
-	case f.NArg() > 0:
+	if f.NArg() > 0 {
 		return o, fmt.Errorf("takes no arguments, only flags: %q", f.Args())
-	case o.Workers < 1 || o.For <= 0 || o.Floor <= 0 || o.Warmup < 0:
-		return o, fmt.Errorf("-workers, -for and -floor must be positive")
-	case !slices.Contains([]string{"new", "returning", "both"}, o.Users):
-		return o, fmt.Errorf("-users is new, returning or both, not %q", o.Users)
-	case !slices.Contains([]string{"HS256", "RS256", "ES256", "EdDSA"}, o.Alg):
-		return o, fmt.Errorf("-alg is HS256, RS256, ES256 or EdDSA, not %q", o.Alg)
-	case !slices.Contains([]string{"jwt", "oauth2"}, o.Protocol):
-		return o, fmt.Errorf("-protocol is jwt or oauth2, not %q", o.Protocol)
-	case !slices.Contains([]string{"sqlite", "postgres"}, o.Store):
-		return o, fmt.Errorf("-store is sqlite or postgres, not %q", o.Store)
-	case o.Seed < 0:
-		return o, fmt.Errorf("-seed must not be negative")
-	case o.Polls > 0 && (o.Store != "sqlite" || o.Seed > 0):
-		return o, fmt.Errorf("-store and -seed are for logins, not for -polls")
-	case o.Polls < 0 || o.Servers < 1 || o.Files < 0 || o.Polls > 0 && o.Polls < o.Servers:
-		return o, fmt.Errorf("-polls and -files must not be negative, and each of the -servers needs a poll")
-	case o.Polls > 0 && o.For < time.Second:
-		return o, fmt.Errorf("with -polls, -for is a second at least")
-	case o.Polls > 0 && o.Servers > 1 && o.Profile:
-		return o, fmt.Errorf("-profile is of one server: leave -servers at 1")
-	case o.Pool < o.Workers:
-		return o, fmt.Errorf("-pool must be at least -workers: nobody signs in twice at once")
 	}
-	return o, nil
+	return o, o.check()
+}
+
+func (o options) check() error {
+	switch {
+	case o.Workers < 1 || o.For <= 0 || o.Floor <= 0 || o.Warmup < 0:
+		return fmt.Errorf("-workers, -for and -floor must be positive")
+	case !slices.Contains([]string{"new", "returning", "both"}, o.Users):
+		return fmt.Errorf("-users is new, returning or both, not %q", o.Users)
+	case !slices.Contains([]string{"HS256", "RS256", "ES256", "EdDSA"}, o.Alg):
+		return fmt.Errorf("-alg is HS256, RS256, ES256 or EdDSA, not %q", o.Alg)
+	case !slices.Contains([]string{"jwt", "oauth2"}, o.Protocol):
+		return fmt.Errorf("-protocol is jwt or oauth2, not %q", o.Protocol)
+	case !slices.Contains([]string{"sqlite", "postgres"}, o.Store):
+		return fmt.Errorf("-store is sqlite or postgres, not %q", o.Store)
+	case o.Seed < 0 || o.Rate < 0:
+		return fmt.Errorf("-seed and -rate must not be negative")
+	case o.Polls > 0 && (o.Store != "sqlite" || o.Seed > 0):
+		return fmt.Errorf("-store and -seed are for logins, not for -polls")
+	case o.Polls < 0 || o.Servers < 1 || o.Files < 0 || o.Polls > 0 && o.Polls < o.Servers:
+		return fmt.Errorf("-polls and -files must not be negative, and each of the -servers needs a poll")
+	case o.Polls > 0 && o.For < time.Second:
+		return fmt.Errorf("with -polls, -for is a second at least")
+	case o.Polls > 0 && o.Servers > 1 && o.Profile:
+		return fmt.Errorf("-profile is of one server: leave -servers at 1")
+	case o.Pool < o.Workers:
+		return fmt.Errorf("-pool must be at least -workers: nobody signs in twice at once")
+	}
+	return nil
 }
 
 // measureServer starts the server and its sink, runs every scenario against it, and stops both.

@@ -17,33 +17,9 @@ import (
 const longest = 5 * time.Minute
 
 // measurePolls has halls hold o.Polls polls and sends them on their errands, all at the same time.
-func measurePolls(ctx context.Context, o options, out io.Writer) (err error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, longest, fmt.Errorf("the run took more than %v", longest))
-	defer cancel()
-	r := pollReport{Options: o, Go: runtime.Version(), Cores: runtime.NumCPU()}
-	binary := o.Binary
-	if binary == "" {
-		if err := os.MkdirAll(o.Dir, 0o700); err != nil {
-			return err
-		}
-		dir, err := os.MkdirTemp(o.Dir, "program-")
-		if err != nil {
-			return err
-		}
-		defer os.RemoveAll(dir)
-		if binary, err = filepath.Abs(filepath.Join(dir, "latchkey")); err != nil {
-			return err
-		}
-		if err := build(ctx, binary); err != nil {
-			return err
-		}
-	}
-	halls, err := openHalls(ctx, o, binary)
+func measurePolls(ctx context.Context, o options, out io.Writer) error {
+	r, err := holdAll(ctx, o)
 	if err != nil {
-		return err
-	}
-	err = r.measure(halls)
-	if err := errors.Join(err, closeHalls(halls)); err != nil {
 		return err
 	}
 	r.print(out)
@@ -51,6 +27,35 @@ func measurePolls(ctx context.Context, o options, out io.Writer) (err error) {
 		return nil
 	}
 	return saveJSON(r, o.JSON)
+}
+
+func holdAll(ctx context.Context, o options) (r pollReport, err error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, longest, fmt.Errorf("the run took more than %v", longest))
+	defer cancel()
+	r = pollReport{Options: o, Go: runtime.Version(), Cores: runtime.NumCPU()}
+	binary := o.Binary
+	if binary == "" {
+		if err := os.MkdirAll(o.Dir, 0o700); err != nil {
+			return r, err
+		}
+		dir, err := os.MkdirTemp(o.Dir, "program-")
+		if err != nil {
+			return r, err
+		}
+		defer os.RemoveAll(dir)
+		if binary, err = filepath.Abs(filepath.Join(dir, "latchkey")); err != nil {
+			return r, err
+		}
+		if err := build(ctx, binary); err != nil {
+			return r, err
+		}
+	}
+	halls, err := openHalls(ctx, o, binary)
+	if err != nil {
+		return r, err
+	}
+	err = r.measure(halls)
+	return r, errors.Join(err, closeHalls(halls))
 }
 
 // measure is the order of a run. With a limit of files the question is what becomes of logins when it is reached;

@@ -25,12 +25,22 @@ type cost struct {
 // topCosts is how many entries the report shows in the order of own time, and then in that of cumulative time.
 const topCosts = 12
 
-// profile takes a CPU profile of the server for d. The profile itself stays in the bench's folder, for go tool pprof.
+// profile takes a CPU profile of the server for d and reads it.
 func (s *server) profile(ctx context.Context, d time.Duration) ([]cost, error) {
-	path, err := s.keepProfile(ctx, fmt.Sprintf("profile?seconds=%d", max(1, int(d.Seconds()))), "cpu.prof")
+	path, err := s.record(ctx, d)
 	if err != nil {
 		return nil, err
 	}
+	return readCosts(ctx, path)
+}
+
+// record takes a CPU profile of the server for d. It stays in the bench's folder, for go tool pprof. Reading it takes
+// seconds of the same cores: that is for when nobody signs in any more.
+func (s *server) record(ctx context.Context, d time.Duration) (path string, err error) {
+	return s.keepProfile(ctx, fmt.Sprintf("profile?seconds=%d", max(1, int(d.Seconds()))), "cpu.prof")
+}
+
+func readCosts(ctx context.Context, path string) ([]cost, error) {
 	var all []cost
 	for _, order := range []string{"-flat", "-cum"} {
 		out, err := exec.CommandContext(ctx, "go", "tool", "pprof", "-top", order, "-nodecount=400", path).Output()

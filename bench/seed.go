@@ -53,8 +53,8 @@ func writeUsers(w io.Writer, project string, n int) error {
 		at := first.Add(time.Duration(i) * time.Millisecond)
 		id := seedID(at, uint64(i))
 		_, err := fmt.Fprintf(out,
-			`{"kind":"user","cursor":"%s","data":{"id":"%s","project":"%s","email":"seed%016x@example.com","registered":"%[5]s","last_login":"%[5]s"}}`+"\n",
-			id, id, project, uint64(i)*0x9e3779b97f4a7c15, at.Format(time.RFC3339Nano))
+			`{"kind":"user","cursor":"%s","data":{"id":"%s","project":"%s","email":"%s","registered":"%[5]s","last_login":"%[5]s"}}`+"\n",
+			id, id, project, seedAddress(i), at.Format(time.RFC3339Nano))
 		if err != nil {
 			return err
 		}
@@ -72,4 +72,9 @@ func seedID(at time.Time, n uint64) string {
 	b[8] = 0x80
 	text := hex.EncodeToString(b[:])
 	return text[:8] + "-" + text[8:12] + "-" + text[12:16] + "-" + text[16:20] + "-" + text[20:]
+}
+
+// seedAddress is the address of the n-th seeded user.
+func seedAddress(n int) string {
+	return fmt.Sprintf("seed%016x@example.com", uint64(n)*0x9e3779b97f4a7c15)
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -31,6 +32,7 @@ type server struct {
 	ready   time.Duration // from starting the process until /readyz was fine
 
 	postgres *pgtest.Server // nil with SQLite
+	trust    *tls.Config    // nil: plain HTTP
 	pprof    string         // host:port of its profiles; empty without -profile
 	dir      string
 	cmd      *exec.Cmd
@@ -81,10 +83,18 @@ func (s *server) start(ctx context.Context, o options, smtp string) error {
 		return err
 	}
 	args := []string{
-		"serve", "--listen", s.host, "--public-url", "http://" + s.host,
+		"serve", "--listen", s.host,
 		"--email", "smtp://" + smtp + "?from=login@bench.example.com&tls=none",
 		"--limit", "all=" + o.Limit, "--limiter", o.Limiter, // everybody signs in from one address
 	}
+	if o.TLS {
+		pair, err := s.certify()
+		if err != nil {
+			return err
+		}
+		args = append(args, pair...)
+	}
+	args = append(args, "--public-url", s.url())
 	if o.Profile {
 		if s.pprof, err = freePort(); err != nil {
 			return err
@@ -182,16 +192,25 @@ func (s *server) env() []string {
 	return append(env, "LATCHKEY_DATA="+s.data())
 }
 
+// url is the server's own.
+func (s *server) url() string {
+	if s.trust != nil {
+		return "https://" + s.host
+	}
+	return "http://" + s.host
+}
+
 // waitReady asks /readyz until it is fine.
 func (s *server) waitReady(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
+	asker := http.Client{Transport: &http.Transport{TLSClientConfig: s.trust, DisableKeepAlives: true}}
 	for {
-		req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+s.host+"/readyz", nil)
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.url()+"/readyz", nil)
 		if err != nil {
 			return err
 		}
-		if res, err := http.DefaultClient.Do(req); err == nil {
+		if res, err := asker.Do(req); err == nil {
 			res.Body.Close()
 			if res.StatusCode == http.StatusOK {
 				return nil

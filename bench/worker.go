@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net/url"
 	"strings"
 	"time"
@@ -46,20 +47,22 @@ type worker struct {
 	load    load
 	name    string   // makes its addresses its own
 	pool    []string // the addresses that it uses in turn; empty: a new one every time
+	known   []int    // or the seeded users that it picks from: the first, past the last, and the step
 	count   int
 	client  *client
 	box     chan mail
 	timer   *time.Timer
-	token   string // of the last login
+	due     time.Time // when its login was to begin; zero: when it does
+	token   string    // of the last login
 	samples []sample
 }
 
 // hire gives every worker a connection and its share of the pool.
 func hire(o options, s *server, k *sink, users string) ([]*worker, error) {
 	l := newLoad(s, k, o.Protocol == "oauth2")
-	crew := make([]*worker, 0, o.Workers)
-	for i := range o.Workers {
-		c, err := dial(s.host)
+	crew := make([]*worker, 0, o.hands())
+	for i := range o.hands() {
+		c, err := s.dial()
 		if err != nil {
 			dismiss(crew)
 			return nil, err
@@ -67,8 +70,13 @@ func hire(o options, s *server, k *sink, users string) ([]*worker, error) {
 		w := &worker{
 			load: l, name: fmt.Sprintf("%s%d", users, i), client: c, box: make(chan mail, 1), timer: time.NewTimer(0),
 		}
-		for n := i; users == "returning" && n < o.Pool; n += o.Workers {
-			w.pool = append(w.pool, fmt.Sprintf("%s-%d@bench.example.com", users, n))
+		switch {
+		case users == "returning" && o.Seed >= o.hands():
+			w.known = []int{i, o.Seed, o.hands()}
+		case users == "returning":
+			for n := i; n < o.Pool; n += o.hands() {
+				w.pool = append(w.pool, fmt.Sprintf("%s-%d@bench.example.com", users, n))
+			}
 		}
 		crew = append(crew, w)
 	}
@@ -106,6 +114,10 @@ func (w *worker) once(ctx context.Context, fail context.CancelCauseFunc) error {
 
 func (w *worker) next() string {
 	w.count++
+	if w.known != nil { // anybody of them, so that no cache has seen most of them
+		first, end, step := w.known[0], w.known[1], w.known[2]
+		return seedAddress(first + step*rand.IntN((end-first+step-1)/step))
+	}
 	if len(w.pool) > 0 {
 		return w.pool[w.count%len(w.pool)]
 	}
@@ -116,7 +128,10 @@ func (w *worker) next() string {
 func (w *worker) login(ctx context.Context, address string) error {
 	var x sample
 	w.load.sink.expect(address, w.box)
-	began := time.Now()
+	began := w.due
+	if began.IsZero() {
+		began = time.Now()
+	}
 	var started struct {
 		Operation string `json:"operation_id"`
 	}

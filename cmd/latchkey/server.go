@@ -171,7 +171,7 @@ func (s *server) mux(api *httpapi.Server, standard *oidc.Server, web *pages.Serv
 // httpServer sets the limits of design.md §8. The write timeout is far above the held poll, which waits on this side.
 func (s *server) httpServer(h http.Handler) *http.Server {
 	return &http.Server{
-		Handler:           h,
+		Handler:           endChunked(h),
 		ReadHeaderTimeout: 10 * time.Second,
 		ReadTimeout:       10 * time.Second,
 		WriteTimeout:      60 * time.Second,

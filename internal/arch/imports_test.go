@@ -88,6 +88,7 @@ var table = map[string]room{
 	"internal/crashtest":   {},
 	"internal/clustertest": {},
 	"bench":                {house: []string{"internal/pgtest"}},
+	"attack":               {},
 }
 
 // forTests are the modules that only tests may import, and no test may import a module from elsewhere.

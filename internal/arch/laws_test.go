@@ -144,11 +144,11 @@ func TestEveryPackageSaysWhatItIs(t *testing.T) {
 	}
 }
 
-// production gives the files that are part of the program. bench and the test rooms are measured by a clock of their own.
+// production gives the files that are part of the program. bench, attack and the test rooms are measured by a clock of their own.
 func production(t *testing.T) []source {
 	t.Helper()
 	outside := []string{
-		"bench", "internal/arch", "internal/storetest", "internal/sendertest", "internal/limitertest", "internal/pgtest",
+		"bench", "attack", "internal/arch", "internal/storetest", "internal/sendertest", "internal/limitertest", "internal/pgtest",
 		"internal/sdktest", "internal/crashtest", "internal/browsertest",
 	}
 	return slices.DeleteFunc(sources(t), func(s source) bool { return s.test || slices.Contains(outside, s.dir) })

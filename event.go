@@ -37,6 +37,7 @@ const (
 	ClientUpdated     Kind = "client.updated"
 	ClientDeleted     Kind = "client.deleted"
 	LimitReached      Kind = "limit.reached" // Detail: the policy
+	StartBlocked      Kind = "start.blocked" // Detail: what is blocked, and by which line of which list
 	KeyAdded          Kind = "key.added"
 	KeyRotated        Kind = "key.rotated"
 )

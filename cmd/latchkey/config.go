@@ -63,6 +63,8 @@ type config struct {
 	secrets   latchkey.Secrets
 	senders   map[latchkey.Channel][]latchkey.Sender
 	place     placer // nil without a file of places
+	block     blockFiles
+	checkMX   bool
 	logLevel  slog.Level
 	metrics   string        // empty: on the main address
 	drain     time.Duration // before the shutdown
@@ -96,6 +98,7 @@ func (s settings) check(from *origins, now func() time.Time) (config, error) {
 		secrets, problems := readSecrets(s.Secret, s.SecretFile, from)
 		c.secrets, j.problems = secrets, append(j.problems, problems...)
 	}
+	c.block, c.checkMX = j.block(s.Block), s.CheckMX
 	c.limits = j.limiter(s.limiterSettings, s.databaseSettings)
 	c.senders = j.senders(s.Email, s.SMS)
 	return c, mistakes("the configuration is not right", j.problems)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 )
@@ -53,6 +54,8 @@ func (c configCheck) Run(a *app) error {
 	add("limiter", c.limiterName())
 	add("limiter-down", c.LimiterDown)
 	add("limit", strings.Join(c.Limit, ", "))
+	add("block", strings.Join(c.Block, " "))
+	add("check-mx", strconv.FormatBool(c.CheckMX))
 	add("data", c.Data)
 	if c.shared() {
 		add("store", c.name())

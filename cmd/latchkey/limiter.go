@@ -128,7 +128,7 @@ func (s *server) gate(ctx context.Context, metrics *telemetry.Metrics) (*limits.
 	w := &witness{store: s.store, metrics: metrics, log: s.log, now: s.now}
 	return &limits.Gate{
 		Limiter: limiter, Table: s.limits.table, Key: s.secrets.LimiterKey(),
-		Limited: w.limited,
+		Screen: s.screen(w), Limited: w.limited,
 	}, nil
 }
 

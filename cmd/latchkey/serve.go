@@ -90,7 +90,7 @@ func assemble(ctx context.Context, a *app, cfg config, store latchkey.Store, bel
 	s, err := newServer(ctx, house{
 		tendHeap: a.Getenv("GOGC") == "",
 		store:    store, bell: bell, secrets: cfg.secrets, senders: cfg.senders, publicURL: cfg.publicURL, now: a.Now,
-		drain: cfg.drain, shutdown: cfg.shutdown, polls: cfg.polls, limits: cfg.limits, clientIP: behind(cfg.proxies, untrusted(log)), place: cfg.place, metrics: numbers, log: log,
+		drain: cfg.drain, shutdown: cfg.shutdown, polls: cfg.polls, limits: cfg.limits, block: cfg.block, checkMX: cfg.checkMX, clientIP: behind(cfg.proxies, untrusted(log)), place: cfg.place, metrics: numbers, log: log,
 	})
 	if err == nil {
 		main, err = listen(cfg.listen, "--listen")

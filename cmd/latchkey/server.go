@@ -48,6 +48,8 @@ type house struct {
 	shutdown  time.Duration
 	polls     pollLimits
 	limits    limiterChoice // without a table: no limits
+	block     blockFiles
+	checkMX   bool
 
 	tendHeap bool // false where the operator set GOGC
 	clientIP func(*http.Request) netip.Addr
@@ -209,6 +211,11 @@ func (s *server) run(ctx context.Context, listener net.Listener) (err error) {
 		g.Go(func() error { return served(s.numbers.Serve(s.metrics)) })
 	}
 	g.Go(func() error { return s.worker.Run(working) })
+	if len(s.block) > 0 {
+		tick := time.NewTicker(look)
+		defer tick.Stop()
+		g.Go(func() error { return s.block.run(serving, tick.C, s.log) })
+	}
 	if s.tendHeap {
 		g.Go(func() error { return tendHeap(serving) })
 	}

@@ -29,6 +29,7 @@ type settings struct {
 	MaxPollsPerClient string `setting:"" group:"reach" default:"256" placeholder:"N" help:"How many of them may be of one IPv4 address or IPv6 /64. Default: ${default}."`
 
 	limiterSettings
+	blockSettings
 
 	Email []string `setting:"" sep:"none" group:"send" placeholder:"URL" help:"A provider for email. Repeatable: the next one is tried when one fails."`
 	SMS   []string `setting:"" name:"sms" sep:"none" group:"send" placeholder:"URL" help:"A provider for SMS. Repeatable."`

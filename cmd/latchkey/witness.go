@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"log/slog"
+	"strings"
 	"sync"
 	"time"
 
@@ -45,6 +46,23 @@ func (w *witness) limited(ctx context.Context, p limits.Policy, c limits.Caller)
 	})
 	if err != nil {
 		w.log.LogAttrs(ctx, slog.LevelWarn, "a limit was reached, and the event is not stored", slog.String("policy", p.Name), slog.String("err", err.Error()))
+	}
+}
+
+// blocked is limits.Screen.Told.
+func (w *witness) blocked(ctx context.Context, b limits.Blocked, c limits.Caller) {
+	w.metrics.Blocked(b.What)
+	now := w.now().UTC()
+	if !w.first(witnessed{"blocked " + b.What, c.Project}, now) {
+		return
+	}
+	detail := strings.TrimSpace(b.What + " " + b.Where)
+	w.log.LogAttrs(ctx, slog.LevelInfo, "turned away", slog.String("what", b.What), slog.String("where", b.Where), slog.String("project", c.Project.String()))
+	err := w.store.AddEvent(context.WithoutCancel(ctx), latchkey.Event{
+		At: now, Kind: latchkey.StartBlocked, Project: c.Project, From: latchkey.Origin{IP: c.IP}, Detail: detail,
+	})
+	if err != nil {
+		w.log.LogAttrs(ctx, slog.LevelWarn, "somebody was turned away, and the event is not stored", slog.String("what", b.What), slog.String("err", err.Error()))
 	}
 }
 

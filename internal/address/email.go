@@ -56,11 +56,10 @@ func ParseEmail(s string) (latchkey.Address, error) {
 	if problem := checkLocal(local); problem != "" {
 		return badEmail(problem)
 	}
-	domain, err := idna.Lookup.ToASCII(typed)
+	domain, err := Domain(typed)
 	if err != nil {
 		return badEmail("the domain of the email address is not a valid name")
 	}
-	domain = strings.ToLower(domain)
 	if problem := checkDomain(domain); problem != "" {
 		return badEmail(problem)
 	}
@@ -69,6 +68,15 @@ func ParseEmail(s string) (latchkey.Address, error) {
 		return badEmail("the email address is too long")
 	}
 	return latchkey.CanonicalAddress(latchkey.Email, value), nil
+}
+
+// Domain gives a domain in the form that emails have it in: IDNA A-form, in lower case (contract.md §1.7). Errors: Invalid.
+func Domain(typed string) (string, error) {
+	domain, err := idna.Lookup.ToASCII(typed)
+	if err != nil {
+		return "", &latchkey.Error{Code: latchkey.Invalid, Message: "the domain is not a valid name"} // err quotes it
+	}
+	return strings.ToLower(domain), nil
 }
 
 // checkLocal accepts a dot-atom (RFC 5322 §3.2.3). ASCII is checked before anything is lower-cased: the Kelvin sign

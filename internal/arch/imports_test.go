@@ -30,6 +30,7 @@ var table = map[string]room{
 
 	// Rooms that only compute.
 	"internal/address":   {house: []string{""}, outside: []string{"github.com/nyaruka/phonenumbers", "golang.org/x/net"}},
+	"internal/blocklist": {house: []string{"", "internal/address"}},
 	"internal/form":      {house: []string{""}},
 	"internal/cookie":    {house: []string{""}},
 	"internal/catalog":   {house: []string{""}, outside: []string{"github.com/nicksnyder/go-i18n/v2", "golang.org/x/text"}},
@@ -50,6 +51,7 @@ var table = map[string]room{
 	"internal/sms/twilio":  {house: []string{""}},
 	"internal/sms/webhook": {house: []string{""}},
 	"internal/devinbox":    {house: []string{""}},
+	"internal/mx":          {},
 	"internal/geoip":       {outside: []string{"github.com/oschwald/maxminddb-golang/v2"}},
 
 	// Ways in: they decode, call one use case, and encode.
@@ -67,8 +69,8 @@ var table = map[string]room{
 	// Wiring.
 	"cmd/latchkey": {
 		house: []string{
-			"", "internal/account", "internal/address", "internal/admin", "internal/archive", "internal/cached", "internal/catalog",
-			"internal/device", "internal/devinbox", "internal/geoip", "internal/httpapi", "internal/jose", "internal/limits", "internal/login", "internal/memory",
+			"", "internal/account", "internal/address", "internal/admin", "internal/archive", "internal/blocklist", "internal/cached", "internal/catalog",
+			"internal/device", "internal/devinbox", "internal/geoip", "internal/httpapi", "internal/jose", "internal/limits", "internal/login", "internal/memory", "internal/mx",
 			"internal/oidc", "internal/outage", "internal/pages", "internal/postgres", "internal/polls", "internal/session",
 			"internal/sms/twilio", "internal/sms/webhook", "internal/smtp", "internal/sqlite", "internal/telemetry",
 			"internal/token", "internal/valkey", "internal/worker",

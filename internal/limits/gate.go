@@ -30,6 +30,8 @@ type Gate struct {
 	// Challenges says that callers can be asked for a challenge. Without it nothing is held to a policy that would ask for one:
 	// a refusal in its place would let strangers lock an address's owner out.
 	Challenges bool
+	// Screen turns away who gets no code at all; the zero value turns nobody away.
+	Screen Screen
 	// Limited is told of every refusal, before it is answered: for metrics and the audit trail. It may be nil.
 	Limited func(ctx context.Context, p Policy, c Caller)
 
@@ -103,12 +105,19 @@ func (r *Refused) Error() string {
 	return fmt.Sprintf("over the limit %s, %s by %s", r.Policy.Name, r.Policy.Limit, r.Policy.By)
 }
 
-// Start lets a request to sign in go on.
+// Start lets a request to sign in go on. Errors: those of every call, and Invalid for an address that Screen turns away.
 func (g *Gate) Start(ctx context.Context, s Sign, now time.Time) (Standing, error) {
-	if s.Test {
+	if s.Test || g == nil {
 		return Standing{}, nil
 	}
-	return g.pass(ctx, Start, s, now)
+	if err := g.Screen.listed(ctx, s); err != nil {
+		return Standing{}, err
+	}
+	standing, err := g.pass(ctx, Start, s, now)
+	if err == nil {
+		err = g.Screen.reached(ctx, s)
+	}
+	return standing, err
 }
 
 // Confirm lets an answer with a code go on.

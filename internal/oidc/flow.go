@@ -1,6 +1,7 @@
 package oidc
 
 import (
+	"errors"
 	"net/http"
 	"strings"
 
@@ -8,6 +9,7 @@ import (
 	"github.com/latchkey-dev/latchkey/internal/address"
 	"github.com/latchkey-dev/latchkey/internal/catalog"
 	"github.com/latchkey-dev/latchkey/internal/form"
+	"github.com/latchkey-dev/latchkey/internal/limits"
 	"github.com/latchkey-dev/latchkey/internal/login"
 )
 
@@ -77,6 +79,9 @@ func (s *Server) send(w http.ResponseWriter, r *http.Request, p latchkey.Project
 		return s.lost(r, p), nil
 	}
 	if err := s.limitStart(w, r, p, at.to()); err != nil {
+		if b := (limits.Blocked{}); errors.As(err, &b) {
+			return s.turnedAway(r, p, at, cookie, b, err), nil
+		}
 		return s.notNow(r, p, at, cookie, err)
 	}
 	start := at.start(p.ID)
@@ -95,6 +100,17 @@ func (s *Server) send(w http.ResponseWriter, r *http.Request, p latchkey.Project
 		return s.notNow(r, p, at, cookie, err)
 	}
 	return s.stranger(r, p, err), nil // the client was changed or taken away since it asked
+}
+
+// turnedAway is the first page again, for somebody who gets no code.
+func (s *Server) turnedAway(r *http.Request, p latchkey.Project, at pending, cookie latchkey.Secret, b limits.Blocked, err error) view {
+	switch b.What {
+	case limits.BlockedNetwork:
+		return s.addressPage(r, p, at, cookie, at.Address, "page.login_no_network").tooOften(err)
+	case limits.BlockedMailbox:
+		return s.addressPage(r, p, at, cookie, at.Address, "page.login_no_mail")
+	}
+	return s.addressPage(r, p, at, cookie, at.Address, "page.login_not_taken")
 }
 
 // notNow is the page of somebody who tries too often: the one they are on, so that they can go on from there: the code that is on

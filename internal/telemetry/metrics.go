@@ -27,6 +27,7 @@ type Metrics struct {
 	refused  prometheus.Counter
 	limited  *prometheus.CounterVec
 	missed   prometheus.Counter
+	blocked  *prometheus.CounterVec
 }
 
 // New gives Metrics with every figure at zero. queued is asked for the number of messages that wait in this process
@@ -70,10 +71,14 @@ func New(queued func() int) *Metrics {
 		Name: "latchkey_limiter_missed_total",
 		Help: "Calls that the shared limiter did not count because it did not answer.",
 	})
+	m.blocked = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "latchkey_blocked_total",
+		Help: "Sign-ins that were turned away: an email, phone or network on a block list, or an email whose domain takes no mail.",
+	}, []string{"what"})
 	if queued == nil {
 		queued = func() int { return 0 }
 	}
-	m.registry.MustRegister(m.logins, m.messages, m.sending, m.requests, m.polls, m.refused, m.limited, m.missed,
+	m.registry.MustRegister(m.logins, m.messages, m.sending, m.requests, m.polls, m.refused, m.limited, m.missed, m.blocked,
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "latchkey_outbox_queued",
 			Help: "Messages that wait in this process for a free sender. What does not fit here waits in the store.",
@@ -117,6 +122,9 @@ func (m *Metrics) Limited(policy string) { m.limited.WithLabelValues(policy).Inc
 
 // LimiterMissed counts one call that the shared limiter did not count.
 func (m *Metrics) LimiterMissed() { m.missed.Inc() }
+
+// Blocked counts one sign-in that was turned away. what is a word of the program's own.
+func (m *Metrics) Blocked(what string) { m.blocked.WithLabelValues(what).Inc() }
 
 // knownMethod keeps a caller who makes up methods from making up series.
 func knownMethod(method string) string {

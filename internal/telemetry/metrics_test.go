@@ -30,6 +30,7 @@ func TestNames(t *testing.T) {
 	m.PollRefused()
 	m.Limited("start-client")
 	m.LimiterMissed()
+	m.Blocked("network")
 
 	var lines []string
 	for line := range strings.Lines(scrape(t, m)) {

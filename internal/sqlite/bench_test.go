@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"path/filepath"
+	"runtime"
 	"slices"
 	"sync"
 	"testing"
@@ -64,6 +65,44 @@ func benchmarkLogins(b *testing.B, writers int) {
 	b.ReportMetric(3*float64(b.N)/b.Elapsed().Seconds(), "verbs/s")
 	all := slices.Sorted(slices.Values(slices.Concat(took...)))
 	b.ReportMetric(float64(all[len(all)*99/100].Microseconds())/1000, "p99-ms")
+}
+
+// BenchmarkStartChallenge is one verb: what a start costs the store, alone and shared by 32 writers.
+func BenchmarkStartChallenge(b *testing.B) {
+	for name, writers := range map[string]int{"alone": 1, "32 writers": 32} {
+		b.Run(name, func(b *testing.B) {
+			var ns storetest.Nouns
+			s := openAt(b, filepath.Join(b.TempDir(), "latchkey.db"))
+			defer func() {
+				if err := s.Close(); err != nil {
+					b.Error(err)
+				}
+			}()
+			now := storetest.Noon()
+			p := ns.Project("Bench")
+			if err := s.CreateProject(b.Context(), p, nil, ns.Event(latchkey.ProjectCreated, p.ID, now)); err != nil {
+				b.Fatal(err)
+			}
+			b.ReportAllocs()
+			b.SetParallelism((writers + runtime.GOMAXPROCS(0) - 1) / runtime.GOMAXPROCS(0))
+			if writers == 1 {
+				for b.Loop() {
+					if _, err := s.StartChallenge(b.Context(), ns.Start(ns.Challenge(p.ID, ns.Email(), now)), now); err != nil {
+						b.Fatal(err)
+					}
+				}
+				return
+			}
+			b.RunParallel(func(pb *testing.PB) {
+				for pb.Next() {
+					if _, err := s.StartChallenge(b.Context(), ns.Start(ns.Challenge(p.ID, ns.Email(), now)), now); err != nil {
+						b.Error(err)
+					}
+				}
+			})
+			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "verbs/s")
+		})
+	}
 }
 
 func login(b *testing.B, s *Store, ns *storetest.Nouns, p latchkey.ProjectID, to latchkey.Address) error {

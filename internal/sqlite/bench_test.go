@@ -83,21 +83,22 @@ func BenchmarkStartChallenge(b *testing.B) {
 			if err := s.CreateProject(b.Context(), p, nil, ns.Event(latchkey.ProjectCreated, p.ID, now)); err != nil {
 				b.Fatal(err)
 			}
+			start := func() {
+				if _, err := s.StartChallenge(b.Context(), ns.Start(ns.Challenge(p.ID, ns.Email(), now)), now); err != nil {
+					b.Error(err)
+				}
+			}
 			b.ReportAllocs()
-			b.SetParallelism((writers + runtime.GOMAXPROCS(0) - 1) / runtime.GOMAXPROCS(0))
 			if writers == 1 {
 				for b.Loop() {
-					if _, err := s.StartChallenge(b.Context(), ns.Start(ns.Challenge(p.ID, ns.Email(), now)), now); err != nil {
-						b.Fatal(err)
-					}
+					start()
 				}
 				return
 			}
+			b.SetParallelism((writers + runtime.GOMAXPROCS(0) - 1) / runtime.GOMAXPROCS(0))
 			b.RunParallel(func(pb *testing.PB) {
 				for pb.Next() {
-					if _, err := s.StartChallenge(b.Context(), ns.Start(ns.Challenge(p.ID, ns.Email(), now)), now); err != nil {
-						b.Error(err)
-					}
+					start()
 				}
 			})
 			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "verbs/s")

@@ -6,6 +6,7 @@ import (
 	"io"
 	"strings"
 	"testing"
+	"time"
 )
 
 // TestAttacksHold makes every attack against the real program, at the size that CI has time for, and holds its figures to
@@ -81,6 +82,22 @@ func TestAFigureIsHeldToItsBound(t *testing.T) {
 	} {
 		if got := (figure{Value: tt.value, Rule: tt.rule, Bound: 3}).held(); got != tt.want {
 			t.Errorf("%v %s 3 is held: %v, want %v", tt.value, tt.rule, got, tt.want)
+		}
+	}
+}
+
+func TestLimitsAreRead(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]limit{
+		"60/10m": {60, 60, 10 * time.Minute}, "20/1h burst 10": {20, 10, time.Hour}, "50/1d": {50, 50, 24 * time.Hour},
+	} {
+		if got, err := parseLimit(text); err != nil || got != want {
+			t.Errorf("%q is read as %+v, %v; want %+v", text, got, err, want)
+		}
+	}
+	for _, text := range []string{"", "off", "60", "x/1m", "6/x", "6/1m burst x"} {
+		if got, err := parseLimit(text); err == nil {
+			t.Errorf("%q is read as %+v, want an error", text, got)
 		}
 	}
 }

@@ -75,10 +75,6 @@ func (c *client) post(from, path string, body any, heads ...string) (answer, err
 	return c.send("POST", from, path, "application/json", string(raw), heads...)
 }
 
-func (c *client) get(from, path string, heads ...string) (answer, error) {
-	return c.send("GET", from, path, "", "", heads...)
-}
-
 // send writes one well-formed request and reads its answer.
 func (c *client) send(method, from, path, contentType, body string, heads ...string) (answer, error) {
 	var b strings.Builder

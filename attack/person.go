@@ -48,9 +48,9 @@ func (p person) confirm(from, operation, code string) (answer, error) {
 }
 
 // challenge starts, and waits for the message. A refusal gives no message and no error.
-func (p person) challenge(ctx context.Context, from string) (operation string, m message, a answer, err error) {
+func (p person) challenge(ctx context.Context, from string, more ...string) (operation string, m message, a answer, err error) {
 	before := len(p.s.box(p.address))
-	if a, err = p.start(from); err != nil || a.status != 200 {
+	if a, err = p.start(from, more...); err != nil || a.status != 200 {
 		return "", m, a, err
 	}
 	m, err = p.s.nth(ctx, p.address, before+1)

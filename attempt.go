@@ -12,6 +12,8 @@ type Attempt struct {
 	Given    Secret // what the person typed
 	Right    Secret // the derived code at the length of Given; empty when none can be derived
 	From     Origin
+	SignUp   SignUp // of the project
+	Test     bool   // To is a test identity: Right is its code, which comes by no message, and so by no link
 	NewUser  UserID // the user's id if this login is the address's first
 	NewCode  CodeID // of the authorization code to give on OAuth 2.0
 	// Of a browser that is to stay signed in: NewSession names the session that a login makes, by Policy, and OldSession the
@@ -43,13 +45,20 @@ func (a Attempt) Judge(c Challenge, g Guesses, u User, now time.Time) Outcome {
 		At: now, Kind: LoginRefused, Project: a.Project, Challenge: a.ID, Address: a.To.String(), From: a.From,
 		User: u.ID, Client: a.Client,
 	}
+	if a.Test {
+		out.Event.Detail = testIdentity
+	}
 	if wait := g.Wait(now); wait > 0 {
 		return out.refuse(&Error{Code: RateLimited, RetryAfter: wait})
 	}
 	if c.Project != a.Project || c.To != a.To || c.Protocol != a.Protocol || c.Ask.Client != a.Client {
 		return out.refuse(WrongCode) // nobody's challenge, or not this caller's: no guess at a code
 	}
-	judged, verdict := c.Answer(a.Right, a.Given, g.LinkFirst(now), now)
+	right := a.Right
+	if a.SignUp.Refuses(u) && !a.Test {
+		right = "" // nobody was sent it: it is refused as a wrong one is, and counted
+	}
+	judged, verdict := c.Answer(right, a.Given, g.LinkFirst(now) && !a.Test, now)
 	out.Challenge = judged
 	if verdict != nil {
 		if judged.Tries > c.Tries {
@@ -65,7 +74,7 @@ func (a Attempt) Judge(c Challenge, g Guesses, u User, now time.Time) Outcome {
 	if u.Banned(now) {
 		return out.refuse(Banned)
 	}
-	out.User = u.LogIn(c.Ask.WithLogout, now)
+	out.User = u.LogIn(c.Ask.WithLogout, a.From.Network(), now)
 	if c.Protocol == OAuth2 {
 		out.Code = newCode(a.NewCode, judged.Project, judged.Ask, out.User, judged.To.Channel(), now)
 		out.Code.Session = a.NewSession
@@ -80,6 +89,10 @@ func (a Attempt) Judge(c Challenge, g Guesses, u User, now time.Time) Outcome {
 
 func (o Outcome) refuse(verdict error) Outcome {
 	o.Verdict = verdict
-	o.Event.Detail = string(CodeOf(verdict))
+	why := string(CodeOf(verdict))
+	if o.Event.Detail != "" {
+		why += ", " + o.Event.Detail
+	}
+	o.Event.Detail = why
 	return o
 }

@@ -91,6 +91,46 @@ func TestAttemptVerdicts(t *testing.T) {
 	}
 }
 
+// TestClosedSignUp: the right code of a stranger is a wrong one in every respect.
+func TestClosedSignUp(t *testing.T) {
+	t.Parallel()
+	a := attempt(right)
+	a.SignUp.Closed = true
+	out, other := a.Judge(waiting(), latchkey.Guesses{}, latchkey.User{}, noon), attempt(wrong).Judge(waiting(), latchkey.Guesses{}, latchkey.User{}, noon)
+	if out != other || !errors.Is(out.Verdict, latchkey.WrongCode) {
+		t.Errorf("a stranger's right code leads to\n%+v, a wrong one to\n%+v", out, other)
+	}
+	if out := a.Judge(waiting(), latchkey.Guesses{}, annUser(), noon); out.Verdict != nil {
+		t.Errorf("a user is kept out of their closed project: %v", out.Verdict)
+	}
+	if out := a.Judge(waiting(), latchkey.Guesses{}, banned(annUser()), noon); !errors.Is(out.Verdict, latchkey.Banned) {
+		t.Errorf("a banned user learns %v", out.Verdict)
+	}
+}
+
+// TestTestIdentityLogsIn: sign-up may be closed and the count full, since no link can come; the waits between guesses hold,
+// and every use is on record.
+func TestTestIdentityLogsIn(t *testing.T) {
+	t.Parallel()
+	test := func(given latchkey.Secret) latchkey.Attempt {
+		a := attempt(given)
+		a.Test, a.SignUp.Closed = true, true
+		return a
+	}
+	out := test(right).Judge(waiting(), latchkey.Guesses{Total: 1000}, latchkey.User{}, noon)
+	if out.Verdict != nil || out.Event.Detail != "test identity" {
+		t.Errorf("a test identity gets %v, event %q", out.Verdict, out.Event.Detail)
+	}
+	out = test(wrong).Judge(waiting(), latchkey.Guesses{}, annUser(), noon)
+	if !errors.Is(out.Verdict, latchkey.WrongCode) || out.Event.Detail != string(latchkey.WrongCode)+", test identity" || out.Guesses.Total != 1 {
+		t.Errorf("a wrong code of a test identity: %v, event %q, %+v", out.Verdict, out.Event.Detail, out.Guesses)
+	}
+	waits := latchkey.Guesses{Total: 10, FromNetwork: 10, NextTry: noon.Add(time.Second)}
+	if out = test(right).Judge(waiting(), waits, annUser(), noon); !errors.Is(out.Verdict, latchkey.RateLimited) {
+		t.Errorf("a test identity does not wait: %v", out.Verdict)
+	}
+}
+
 // What is not this caller's challenge is refused like an unknown one, and is no guess: neither the challenge nor the
 // address counts it, so that nobody can use up the tries of a stranger's login.
 func TestASVS_6_6_2_CodeIsBoundToItsRequest(t *testing.T) {
@@ -130,13 +170,12 @@ func TestRateLimitedSaysHowLong(t *testing.T) {
 func TestLoginMakesOrFindsTheUser(t *testing.T) {
 	t.Parallel()
 	fresh := attempt(right).Judge(waiting(), latchkey.Guesses{}, latchkey.User{}, noon).User
-	want := latchkey.User{ID: latchkey.UserID{UUID: latchkey.UUID{9}}, Project: project, Email: ann, Registered: noon, LastLogin: noon}
+	want := latchkey.User{ID: latchkey.UserID{UUID: latchkey.UUID{9}}, Project: project, Email: ann, Registered: noon}.LogIn(false, home.Network(), noon)
 	if fresh != want {
 		t.Errorf("first login makes %+v, want %+v", fresh, want)
 	}
 	known := attempt(right).Judge(waiting(), latchkey.Guesses{}, annUser(), noon).User
-	want = annUser()
-	want.LastLogin = noon
+	want = annUser().LogIn(false, home.Network(), noon)
 	if known != want {
 		t.Errorf("a later login gives %+v, want %+v", known, want)
 	}

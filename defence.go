@@ -33,6 +33,9 @@ type SignUp struct {
 	Contact string `json:"contact"`
 }
 
+// Refuses reports whether u, who is zero for an address that nobody proved, is kept out.
+func (s SignUp) Refuses(u User) bool { return s.Closed && u.ID.IsZero() }
+
 // An SMSPolicy says where codes may be sent by SMS, and how many may be lost before that looks like fraud.
 type SMSPolicy struct {
 	Countries []string    `json:"countries"` // two-letter codes (ISO 3166-1); AnyCountry is every one; none: no SMS at all

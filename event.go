@@ -24,6 +24,7 @@ const (
 	DeviceDenied      Kind = "device.denied"
 	MessageSent       Kind = "message.sent" // Detail: the provider
 	MessageLost       Kind = "message.lost" // Detail: why nobody will get it
+	UserCreated       Kind = "user.created" // by an administrator; a first login makes no event of its own
 	UserLoggedOut     Kind = "user.logged_out"
 	UserDescribed     Kind = "user.described"
 	UserPhoneChanged  Kind = "user.phone_changed"
@@ -41,6 +42,9 @@ const (
 	KeyAdded          Kind = "key.added"
 	KeyRotated        Kind = "key.rotated"
 )
+
+// testIdentity is the Detail of what a test identity did, after the Code of a refusal.
+const testIdentity = "test identity"
 
 // An Event is one line of the audit trail: who, what, when, from where. It holds no secret, and an address only
 // masked. It is stored by the verb that makes it true, in the same commit.

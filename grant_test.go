@@ -64,8 +64,8 @@ func TestRedemptionVerdicts(t *testing.T) {
 		"the user is gone":        {code: code(), user: func(latchkey.User) latchkey.User { return latchkey.User{} }},
 		"the user was banned":     {code: code(), user: banned},
 		"the user logged out":     {code: code(), user: latchkey.User.LogOut},
-		"the user logged in":      {code: code(), user: func(u latchkey.User) latchkey.User { return u.LogIn(false, noon) }, ok: true},
-		"and everywhere else out": {code: code(), user: func(u latchkey.User) latchkey.User { return u.LogIn(true, noon) }},
+		"the user logged in":      {code: code(), user: func(u latchkey.User) latchkey.User { return u.LogIn(false, "n", noon) }, ok: true},
+		"and everywhere else out": {code: code(), user: func(u latchkey.User) latchkey.User { return u.LogIn(true, "n", noon) }},
 	} {
 		r, u := redemption(), annUser()
 		if c.ask != nil {

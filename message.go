@@ -2,11 +2,22 @@ package latchkey
 
 import "time"
 
+// A MessageKind says what a message is for. The zero value brings a code.
+type MessageKind string
+
+// The kinds of messages.
+const (
+	CodeMessage   MessageKind = ""
+	AccessMessage MessageKind = "access" // sign-up is closed: how to ask for access (SignUp.Contact)
+	EmptyMessage  MessageKind = "empty"  // none at all: a row that is dropped where others are sent, so that a start writes one in any case
+)
+
 // A Message is a row of the outbox: one code to one address. It holds no code: whoever sends it derives the code from
 // Challenge, Project and To. Challenge and Resend together name it, so that one send is one message.
 type Message struct {
 	Challenge ChallengeID
 	Resend    int // 0 for the first message of a challenge
+	Kind      MessageKind
 	Project   ProjectID
 	To        Address
 	Locale    string

@@ -73,7 +73,7 @@ type SettingsStore interface {
 
 // LoginStore keeps challenges, the guesses at addresses, codes and grants.
 type LoginStore interface {
-	// StartChallenge applies Start.Judge and stores the challenge, its message and its event in one commit.
+	// StartChallenge applies Start.Judge and stores the challenge, its message, if there is one, and its event in one commit.
 	StartChallenge(ctx context.Context, s Start, now time.Time) (Started, error)
 	// Challenge gives one challenge. Errors: NotFound.
 	Challenge(ctx context.Context, id ChallengeID) (Challenge, error)
@@ -136,6 +136,9 @@ type UserStore interface {
 	// Users gives at most limit users of a project after the id after, in the order of ids (which is that of their
 	// registration). A non-zero address finds its owner only.
 	Users(ctx context.Context, p ProjectID, address Address, after UserID, limit int) ([]User, error)
+	// CreateUser stores a user whom nobody's login made. Errors: Conflict when one of their addresses is somebody's;
+	// ProjectNotFound.
+	CreateUser(ctx context.Context, u User, e Event) error
 	// SetContactPhone stores or, for the zero Address, removes the phone that a user typed. Errors: UserNotFound.
 	SetContactPhone(ctx context.Context, id UserID, phone Address, e Event) error
 	// Grants gives the grants of a user that are not revoked and end after now, newest first.

@@ -59,8 +59,8 @@ func TestASVS_7_4_SessionGood(t *testing.T) {
 		"an epoch to come":          {session: func(s *latchkey.Session) { s.Epoch++ }},
 		"banned":                    {user: banned},
 		"a ban that is over":        {user: func(u latchkey.User) latchkey.User { u = banned(u); u.Ban.Until = noon; return u }, want: true},
-		"signed in once more":       {user: func(u latchkey.User) latchkey.User { return u.LogIn(false, noon) }, want: true},
-		"and everywhere else out":   {user: func(u latchkey.User) latchkey.User { return u.LogIn(true, noon) }},
+		"signed in once more":       {user: func(u latchkey.User) latchkey.User { return u.LogIn(false, "n", noon) }, want: true},
+		"and everywhere else out":   {user: func(u latchkey.User) latchkey.User { return u.LogIn(true, "n", noon) }},
 	} {
 		s, u := annSession(), annUser()
 		if c.session != nil {

@@ -116,3 +116,36 @@ func TestMessageRetry(t *testing.T) {
 		t.Errorf("%d tries again fit into 180 s, want 9", tries)
 	}
 }
+
+// TestTestIdentityGetsNoMessage, and no link, however often somebody guessed at it.
+func TestTestIdentityGetsNoMessage(t *testing.T) {
+	t.Parallel()
+	s := start()
+	s.Test, s.SignUp = true, latchkey.SignUp{Closed: true}
+	out := s.Judge(latchkey.Challenge{}, latchkey.Guesses{Total: 1000}, latchkey.User{}, noon)
+	if out.Message != (latchkey.Message{}) || out.Challenge.Link || out.Event.Detail != "test identity" || s.NeedsUser() {
+		t.Errorf("a test identity starts with %+v", out)
+	}
+}
+
+// TestASVS_6_3_8_ClosedSignUpLooksOpen: whoever has an account and whoever has none make the same challenge, event and row of
+// the outbox. Only what is sent differs.
+func TestASVS_6_3_8_ClosedSignUpLooksOpen(t *testing.T) {
+	t.Parallel()
+	for contact, kind := range map[string]latchkey.MessageKind{"": latchkey.EmptyMessage, "ask@example.com": latchkey.AccessMessage} {
+		s := start()
+		s.SignUp = latchkey.SignUp{Closed: true, Contact: contact}
+		known := s.Judge(waiting(), latchkey.Guesses{}, annUser(), noon)
+		unknown := s.Judge(waiting(), latchkey.Guesses{}, latchkey.User{}, noon)
+		if known.Message.Kind != latchkey.CodeMessage || unknown.Message.Kind != kind {
+			t.Errorf("contact %q: the known address gets %q, the unknown one %q", contact, known.Message.Kind, unknown.Message.Kind)
+		}
+		known.Message.Kind = kind
+		if known != unknown {
+			t.Errorf("contact %q: the known address makes\n%+v, the unknown one\n%+v", contact, known, unknown)
+		}
+		if !s.NeedsUser() {
+			t.Error("closed sign-up does not ask who has the address")
+		}
+	}
+}

@@ -43,6 +43,7 @@ type userData struct {
 	BanUntil     time.Time          `json:"ban_until,omitzero"`
 	BanReason    string             `json:"ban_reason,omitempty"`
 	Epoch        int                `json:"epoch,omitempty"`
+	Networks     []byte             `json:"networks,omitempty"`
 }
 
 type guessData struct {
@@ -150,7 +151,7 @@ func encode(noun any) (json.RawMessage, error) {
 	case latchkey.User:
 		data = userData{
 			n.ID, n.Project, n.Email.Value(), n.Phone.Value(), n.ContactPhone.Value(), n.Person, n.Registered, n.LastLogin,
-			n.Ban.From, n.Ban.Until, n.Ban.Reason, n.Epoch,
+			n.Ban.From, n.Ban.Until, n.Ban.Reason, n.Epoch, networkBytes(n.Networks),
 		}
 	case latchkey.AddressGuesses:
 		g := guessData{n.Project, dataOf(n.To), n.Total, n.Whole, nil}
@@ -232,11 +233,26 @@ func (d userData) user() latchkey.User {
 		}
 		return latchkey.CanonicalAddress(c, value)
 	}
-	return latchkey.User{
+	u := latchkey.User{
 		ID: d.ID, Project: d.Project, Email: address(latchkey.Email, d.Email), Phone: address(latchkey.Phone, d.Phone),
 		ContactPhone: address(latchkey.Phone, d.ContactPhone), Person: d.Person, Registered: d.Registered, LastLogin: d.LastLogin,
 		Ban: latchkey.Ban{From: d.BanFrom, Until: d.BanUntil, Reason: d.BanReason}, Epoch: d.Epoch,
 	}
+	for i := range u.Networks {
+		d.Networks = d.Networks[copy(u.Networks[i][:], d.Networks):]
+	}
+	return u
+}
+
+// networkBytes gives no bytes for somebody who never signed in.
+func networkBytes(ns latchkey.Networks) (b []byte) {
+	if ns == (latchkey.Networks{}) {
+		return nil
+	}
+	for _, n := range ns {
+		b = append(b, n[:]...)
+	}
+	return b
 }
 
 func (d grantData) grant() latchkey.Grant {

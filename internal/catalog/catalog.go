@@ -36,6 +36,7 @@ type Catalog struct {
 	spellings    map[string]string       // lower case with a hyphen, to a tag of Locales
 	texts        map[string]func() table // by tag
 	mail, button text                    // the HTML of a mail, and of its button
+	access       text                    // of a mail that brings no code
 }
 
 // A table is what one language says, by key: one text, or maxCount+1 of them for a key that counts.
@@ -57,6 +58,7 @@ func New() (*Catalog, error) {
 	}
 	c := &Catalog{
 		spellings: map[string]string{}, texts: map[string]func() table{}, mail: parseText(mailHTML), button: parseText(buttonHTML),
+		access: parseText(accessHTML),
 	}
 	var tags []language.Tag
 	for _, name := range Locales() {

@@ -138,7 +138,7 @@ func TestKeys(t *testing.T) {
 // stands for one number only, it may say that number in words.
 func TestPlaceholders(t *testing.T) {
 	t.Parallel()
-	known := []string{"address", "browser", "city", "code", "count", "country", "engine", "game", "link", "minutes", "system", "time"}
+	known := []string{"address", "browser", "city", "code", "contact", "count", "country", "engine", "game", "link", "minutes", "system", "time"}
 	english := entries(t, English)
 	for _, tag := range Locales() {
 		for k, forms := range entries(t, tag) {

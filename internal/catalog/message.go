@@ -28,10 +28,7 @@ func (c *Catalog) Render(m latchkey.Message, p latchkey.Project, code, link latc
 	if code == "" || host == "" {
 		return latchkey.Envelope{}, &latchkey.Error{Code: latchkey.Internal, Message: "a message without code or host"}
 	}
-	locale := m.Locale
-	if _, ok := c.texts[locale]; !ok {
-		locale = c.Match(locale, p.DefaultLocale, "")
-	}
+	locale := c.localeOf(m, p)
 	game := oneLine(p.Name)
 	e := latchkey.Envelope{
 		ID: EnvelopeID(m), To: m.To, From: game, Locale: BCP47(locale), Code: code, Link: link, Dies: m.Dies,

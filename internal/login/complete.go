@@ -126,8 +126,13 @@ func (s *Service) attempt(r CompleteRequest, p latchkey.Project, now time.Time) 
 	id, _ := latchkey.ParseChallengeID(r.Operation)
 	given := latchkey.Secret(strings.Join(strings.Fields(r.Code.Reveal()), "")) // people type "123 456"
 	right, _ := s.Secrets.Code(id, p.ID, r.To, len(given))
+	t, test := s.TestIdentity(p, r.To)
+	if test {
+		right = latchkey.Secret(t.Code)
+	}
 	a := latchkey.Attempt{
 		ID: id, Project: p.ID, Protocol: r.Protocol, Client: r.Client, To: r.To, Given: given, Right: right, From: r.From,
+		SignUp: p.Defence.SignUp, Test: test,
 		NewUser: latchkey.UserID{UUID: latchkey.NewUUID(now, random())},
 		NewCode: latchkey.CodeID{Handle: latchkey.NewHandle(now, s.Secrets.Current(), random())},
 	}

@@ -11,6 +11,7 @@
 package login
 
 import (
+	"context"
 	"crypto/rand"
 	"time"
 
@@ -30,6 +31,31 @@ type Service struct {
 	Hold      time.Duration           // how long Wait holds: 20 s (contract.md §4)
 	Closing   <-chan struct{}         // closed at shutdown: held polls answer at once, so that clients move on
 	Now       func() time.Time
+	// NoTestIdentities makes every test identity an address like any other.
+	NoTestIdentities bool
+}
+
+// TestIdentity gives the test identity that to is now.
+func (s *Service) TestIdentity(p latchkey.Project, to latchkey.Address) (t latchkey.TestIdentity, ok bool) {
+	if s.NoTestIdentities {
+		return t, false
+	}
+	return p.TestIdentity(to, s.Now())
+}
+
+// Digits is how long the next code for to is.
+func (s *Service) Digits(p latchkey.Project, to latchkey.Address) int {
+	if t, ok := s.TestIdentity(p, to); ok {
+		return len(t.Code)
+	}
+	return p.Codes.Digits
+}
+
+// Known reports whether to has signed in to a project from the network of from before. It is for limits, which may be
+// kinder to an owner than to a stranger, and never for an answer.
+func (s *Service) Known(ctx context.Context, p latchkey.ProjectID, to latchkey.Address, from latchkey.Origin) (bool, error) {
+	us, err := s.Store.Users(ctx, p, to, latchkey.UserID{}, 1)
+	return len(us) == 1 && us[0].Knows(from.Network()), err
 }
 
 // LinkURL is where a link token leads.

@@ -84,21 +84,24 @@ func (s *Service) Start(ctx context.Context, r StartRequest) (Operation, error) 
 	now := s.Now().UTC()
 	id := latchkey.ChallengeID{Handle: latchkey.NewHandle(now, s.Secrets.Current(), random())}
 	again, _ := latchkey.ParseChallengeID(r.Operation)
+	_, test := s.TestIdentity(p, r.To)
 	started, err := s.Store.StartChallenge(ctx, latchkey.Start{
 		Fresh: latchkey.Challenge{
 			ID: id, Project: p.ID, To: r.To, Protocol: r.Protocol, Ask: ask, From: r.From, State: latchkey.Waiting,
-			Digits: p.Codes.Digits, MaxTries: p.Codes.Tries, Link: r.SendLink,
+			Digits: s.Digits(p, r.To), MaxTries: p.Codes.Tries, Link: r.SendLink,
 			Number: p.Approval == latchkey.ByNumber, LinkURL: r.LinkURL,
 			LinkHash: s.linkHash(id, p.ID, r.To), Started: now, Expires: now.Add(p.Codes.Life),
 		},
-		SignUp: p.Defence.SignUp, Again: again, AgainHash: s.linkHash(again, p.ID, r.To), MessageTry: now.Add(latchkey.MessageLease),
+		SignUp: p.Defence.SignUp, Test: test, Again: again, AgainHash: s.linkHash(again, p.ID, r.To), MessageTry: now.Add(latchkey.MessageLease),
 	}, now)
 	if err != nil {
 		return Operation{}, err
 	}
-	select {
-	case s.Outbox <- started.Message:
-	default: // the worker is behind; it finds the row in the store
+	if !started.Message.Challenge.IsZero() {
+		select {
+		case s.Outbox <- started.Message:
+		default: // the worker is behind; it finds the row in the store
+		}
 	}
 	return s.operation(started.Challenge), nil
 }

@@ -23,8 +23,9 @@ func (s *Server) limit(w http.ResponseWriter, r *http.Request, may ask, p latchk
 
 // limitStart is limit for a message to an address.
 func (s *Server) limitStart(w http.ResponseWriter, r *http.Request, p latchkey.Project, to latchkey.Address) error {
+	_, test := s.Login.TestIdentity(p, to)
 	standing, err := s.Gate.Start(r.Context(), limits.Sign{
-		Caller: limits.Caller{IP: s.ClientIP(r), Project: p.ID}, To: to, Country: address.Country(to),
+		Caller: limits.Caller{IP: s.ClientIP(r), Project: p.ID}, To: to, Country: address.Country(to), Test: test,
 	}, s.Now())
 	tell(w, standing)
 	return err

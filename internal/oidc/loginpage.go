@@ -134,7 +134,7 @@ func (s *Server) codePage(r *http.Request, p latchkey.Project, at pending, cooki
 	v.Alert, v.Said = say.text(alert), say.text(said)
 	v.Code = &codeForm{
 		Project: p.ID, To: at.Address, ByPhone: at.to().Channel() == latchkey.Phone,
-		Label: say.text("page.login_code"), Digits: make([]struct{}, p.Codes.Digits), Button: say.text("page.login_enter"),
+		Label: say.text("page.login_code"), Digits: make([]struct{}, s.Login.Digits(p, at.to())), Button: say.text("page.login_enter"),
 		Over: left == 0 || alert == "page.login_no_tries", New: say.text("page.login_new"), Again: say.text("page.login_again"),
 		Change: say.text("page.login_change"), Lasts: s.Catalog.Lasts(say.locale, left), Match: at.Match,
 		MatchHow: say.text("page.login_match"), OrLink: say.text("page.login_or_link"),

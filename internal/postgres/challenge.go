@@ -59,8 +59,10 @@ func (s *Store) StartChallenge(ctx context.Context, start latchkey.Start, now ti
 			c.step(insertChallenge)
 			c.putChallenge(&out.Challenge)
 		}
-		c.step(insertMessage)
-		c.putMessage(out.Message)
+		if !out.Message.Challenge.IsZero() {
+			c.step(insertMessage)
+			c.putMessage(out.Message)
+		}
 		return c.event(out.Event), nil
 	})
 	if err != nil {

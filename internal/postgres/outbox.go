@@ -10,14 +10,14 @@ import (
 )
 
 const (
-	insertMessage = `INSERT INTO outbox (challenge, resend, project, channel, address, locale, digits, link, link_first, attempts,
-		next_try, dies) SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? WHERE @`
+	insertMessage = `INSERT INTO outbox (challenge, resend, kind, project, channel, address, locale, digits, link, link_first,
+		attempts, next_try, dies) SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? WHERE @`
 	// Several nodes may claim at once: what one is about to take the others pass over, and take what comes after it.
 	claimMessages = `WITH due AS (
 			SELECT challenge, resend, next_try AS was FROM outbox WHERE next_try <= $1 AND dies > $1
 			ORDER BY next_try, challenge, resend LIMIT $2 FOR UPDATE SKIP LOCKED)
 		UPDATE outbox o SET next_try = $3 FROM due WHERE o.challenge = due.challenge AND o.resend = due.resend
-		RETURNING due.was, o.challenge, o.resend, o.project, o.channel, o.address, o.locale, o.digits, o.link, o.link_first,
+		RETURNING due.was, o.challenge, o.resend, o.kind, o.project, o.channel, o.address, o.locale, o.digits, o.link, o.link_first,
 			o.attempts, o.dies`
 	retryMessage  = `UPDATE outbox SET attempts = ?, next_try = ? WHERE challenge = ? AND resend = ? AND @ RETURNING 1`
 	deleteMessage = `DELETE FROM outbox WHERE challenge = ? AND resend = ? AND @ RETURNING 1`
@@ -82,6 +82,7 @@ func (s *Store) SettleMessages(ctx context.Context, ds []latchkey.Delivery) erro
 func (q *stmt) putMessage(m latchkey.Message) {
 	q.putHandle(m.Challenge.Handle)
 	q.putInt(int64(m.Resend))
+	q.putText(string(m.Kind))
 	q.putUUID(m.Project.UUID)
 	q.putAddress(m.To)
 	q.putForeign(m.Locale)
@@ -97,6 +98,7 @@ func (q *stmt) putMessage(m latchkey.Message) {
 func (r *row) getMessageRow(until time.Time) (m latchkey.Message) {
 	m.Challenge.Handle = r.getHandle()
 	m.Resend = int(r.getInt())
+	m.Kind = latchkey.MessageKind(r.getText())
 	m.Project = r.getProject()
 	m.To = r.getAddress()
 	m.Locale = r.getText()

@@ -9,7 +9,7 @@ import (
 
 const (
 	userColumns = `u.id, u.project, u.email, u.phone, u.contact_phone, u.registered, u.last_login, u.ban_from, u.ban_until,
-		u.ban_reason, u.epoch, u.person`
+		u.ban_reason, u.epoch, u.networks, u.person`
 
 	userByID    = `SELECT ` + userColumns + ` FROM users u WHERE u.id = $1`
 	userByEmail = `SELECT ` + userColumns + ` FROM users u WHERE u.project = $1 AND u.email = $2 AND u.id > $3 LIMIT $4`
@@ -21,8 +21,8 @@ const (
 	// A second login with one new address finds the address taken, and is judged again.
 	insertUser    = insertUserRow + ` ON CONFLICT DO NOTHING RETURNING 1`
 	insertUserRow = `INSERT INTO users (id, project, email, phone, contact_phone, registered, last_login, ban_from, ban_until,
-		ban_reason, epoch, person) SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? WHERE @`
-	loginUser = `UPDATE users SET last_login = ?, epoch = ?
+		ban_reason, epoch, networks, person) SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? WHERE @`
+	loginUser = `UPDATE users SET last_login = ?, epoch = ?, networks = ?
 		WHERE id = ? AND epoch = ? AND ban_from = ? AND ban_until = ? AND @ RETURNING 1`
 	setContactPhone = `UPDATE users SET contact_phone = ? WHERE id = ? AND @ RETURNING 1`
 	setBan          = `UPDATE users SET ban_from = ?, ban_until = ?, ban_reason = ?, epoch = ? WHERE id = ? AND epoch = ? AND @ RETURNING 1`
@@ -77,6 +77,20 @@ func (s *Store) Users(
 		*us = append(*us, u)
 	})
 	return *us, err
+}
+
+// CreateUser implements latchkey.UserStore.
+func (s *Store) CreateUser(ctx context.Context, u latchkey.User, e latchkey.Event) error {
+	if _, err := s.Project(ctx, u.Project); err != nil {
+		return err
+	}
+	c := aloneChange().guard(insertUser)
+	c.putUser(u)
+	held, err := s.administer(ctx, patience, c.event(e).end())
+	if err == nil && held == 0 {
+		err = &latchkey.Error{Code: latchkey.Conflict, Message: "the address belongs to another user"}
+	}
+	return err
 }
 
 // SetContactPhone implements latchkey.UserStore.
@@ -197,8 +211,8 @@ func (s *Store) knownUser(ctx context.Context, id latchkey.UserID) (latchkey.Use
 	return got.u, got.person, err
 }
 
-// login adds the guard that stores what Attempt.Judge changes of a user: all of a new one, the last login and the epoch of one
-// that exists and is as it was loaded.
+// login adds the guard that stores what Attempt.Judge changes of a user: all of a new one, the last login, its network and the
+// epoch of one that exists and is as it was loaded.
 func (c *change) login(old, next latchkey.User) {
 	if old.ID.IsZero() {
 		c.guard(insertUser)
@@ -208,6 +222,7 @@ func (c *change) login(old, next latchkey.User) {
 	c.guard(loginUser)
 	c.putTime(next.LastLogin)
 	c.putInt(int64(next.Epoch))
+	c.putNetworks(next.Networks)
 	c.putUUID(old.ID.UUID)
 	c.putInt(int64(old.Epoch))
 	c.putTime(old.Ban.From)
@@ -226,6 +241,7 @@ func (q *stmt) putUser(u latchkey.User) {
 	q.putTime(u.Ban.Until)
 	q.putForeign(u.Ban.Reason)
 	q.putInt(int64(u.Epoch))
+	q.putNetworks(u.Networks)
 	q.putPerson(u.Person)
 }
 
@@ -251,11 +267,35 @@ func (r *row) getUserRow(u *latchkey.User) {
 	u.Registered, u.LastLogin = r.getTime(), r.getTime()
 	u.Ban = latchkey.Ban{From: r.getTime(), Until: r.getTime(), Reason: r.getText()}
 	u.Epoch = int(r.getInt())
+	u.Networks = r.getNetworks()
 	if said := r.next(); said != nil {
 		if json.Unmarshal(said, &u.Person) != nil {
 			r.err = errShape
 		}
 	}
+}
+
+// putNetworks puts NULL for no login.
+func (q *stmt) putNetworks(ns latchkey.Networks) {
+	if ns == (latchkey.Networks{}) {
+		q.putNull(oidBytea)
+		return
+	}
+	b := make([]byte, 0, len(ns)*len(ns[0]))
+	for _, n := range ns {
+		b = append(b, n[:]...)
+	}
+	q.putBlob(b)
+}
+
+func (r *row) getNetworks() (ns latchkey.Networks) {
+	b := r.next()
+	if len(b) == len(ns)*len(ns[0]) {
+		for i := range ns {
+			copy(ns[i][:], b[i*len(ns[i]):])
+		}
+	}
+	return ns
 }
 
 // getOptional reads an address whose channel the column tells; NULL is none.

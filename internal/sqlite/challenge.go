@@ -50,8 +50,10 @@ func (s *Store) StartChallenge(ctx context.Context, start latchkey.Start, now ti
 		if err != nil {
 			return out, err
 		}
-		if err := c.insertMessage(out.Message); err != nil {
-			return out, err
+		if !out.Message.Challenge.IsZero() {
+			if err := c.insertMessage(out.Message); err != nil {
+				return out, err
+			}
 		}
 		return out, c.insertEvent(out.Event)
 	})

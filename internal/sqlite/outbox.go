@@ -8,9 +8,9 @@ import (
 )
 
 const (
-	insertMessage = `INSERT INTO outbox (challenge, resend, project, channel, address, locale, digits, link, link_first,
-		attempts, next_try, dies) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
-	dueMessages = `SELECT challenge, resend, project, channel, address, locale, digits, link, link_first, attempts, dies
+	insertMessage = `INSERT INTO outbox (challenge, resend, kind, project, channel, address, locale, digits, link,
+		link_first, attempts, next_try, dies) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+	dueMessages = `SELECT challenge, resend, kind, project, channel, address, locale, digits, link, link_first, attempts, dies
 		FROM outbox WHERE next_try <= ? AND dies > ? ORDER BY next_try, challenge, resend LIMIT ?`
 	leaseMessage  = `UPDATE outbox SET next_try = ? WHERE challenge = ? AND resend = ?`
 	retryMessage  = `UPDATE outbox SET attempts = ?, next_try = ? WHERE challenge = ? AND resend = ?`
@@ -83,6 +83,7 @@ func (c *conn) dueMessages(limit int, now time.Time) (ms []latchkey.Message, err
 		var m latchkey.Message
 		m.Challenge.Handle = q.getHandle()
 		m.Resend = int(q.getInt())
+		m.Kind = latchkey.MessageKind(q.getText())
 		m.Project = q.getProject()
 		m.To = q.getAddress()
 		m.Locale = q.getText()
@@ -98,6 +99,7 @@ func (c *conn) insertMessage(m latchkey.Message) error {
 	q := c.stmt(insertMessage)
 	q.putHandle(m.Challenge.Handle)
 	q.putInt(int64(m.Resend))
+	q.putText(string(m.Kind))
 	q.putUUID(m.Project.UUID)
 	q.putAddress(m.To)
 	q.putText(m.Locale)

@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 
@@ -9,7 +10,7 @@ import (
 
 const (
 	userColumns = `u.id, u.project, u.email, u.phone, u.contact_phone, u.registered, u.last_login, u.ban_from, u.ban_until,
-		u.ban_reason, u.epoch, u.person`
+		u.ban_reason, u.epoch, u.networks, u.person`
 
 	userByID    = `SELECT ` + userColumns + ` FROM users u WHERE u.id = ?`
 	userByEmail = `SELECT ` + userColumns + ` FROM users u WHERE u.project = ? AND u.email = ?`
@@ -19,8 +20,8 @@ const (
 		LEFT JOIN users u ON u.id = ? LEFT JOIN grants g ON g.id = ?`
 
 	insertUser = `INSERT INTO users (id, project, email, phone, contact_phone, registered, last_login, ban_from, ban_until,
-		ban_reason, epoch, person) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
-	loginUser       = `UPDATE users SET last_login = ?, epoch = ? WHERE id = ?`
+		ban_reason, epoch, networks, person) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+	loginUser       = `UPDATE users SET last_login = ?, epoch = ?, networks = ? WHERE id = ?`
 	setContactPhone = `UPDATE users SET contact_phone = ? WHERE id = ?`
 	setBan          = `UPDATE users SET ban_from = ?, ban_until = ?, ban_reason = ?, epoch = ? WHERE id = ?`
 	describeUser    = `UPDATE users SET person = ? WHERE id = ?`
@@ -79,6 +80,27 @@ func (s *Store) Users(
 			}
 			us = append(us, u)
 		}
+	})
+}
+
+// CreateUser implements latchkey.UserStore.
+func (s *Store) CreateUser(ctx context.Context, u latchkey.User, e latchkey.Event) error {
+	return s.writer.do(ctx, func(c *conn) error {
+		if there, err := c.has(`SELECT 1 FROM projects WHERE id = ?`, u.Project.UUID[:]); !there || err != nil {
+			return cmp.Or[error](err, latchkey.ProjectNotFound)
+		}
+		for _, a := range [...]latchkey.Address{u.Email, u.Phone} {
+			if a.IsZero() {
+				continue
+			}
+			if other, err := c.owner(u.Project, a); err != nil || !other.ID.IsZero() {
+				return cmp.Or[error](err, &latchkey.Error{Code: latchkey.Conflict, Message: "the address belongs to another user"})
+			}
+		}
+		if err := c.insertUser(u); err != nil {
+			return err
+		}
+		return c.insertEvent(e)
 	})
 }
 
@@ -209,8 +231,8 @@ func (c *conn) owner(p latchkey.ProjectID, a latchkey.Address) (u latchkey.User,
 	return q.getUserRow()
 }
 
-// storeLogin stores what Attempt.Judge and User.LogOut change: all of a new user, the last login and the epoch of one
-// that exists.
+// storeLogin stores what Attempt.Judge and User.LogOut change: all of a new user, the last login with its network and the
+// epoch of one that exists.
 func (c *conn) storeLogin(old, next latchkey.User) error {
 	if next == old {
 		return nil
@@ -221,6 +243,7 @@ func (c *conn) storeLogin(old, next latchkey.User) error {
 	q := c.stmt(loginUser)
 	q.putTime(next.LastLogin)
 	q.putInt(int64(next.Epoch))
+	q.putNetworks(next.Networks)
 	q.putUUID(next.ID.UUID)
 	return q.exec()
 }
@@ -258,6 +281,7 @@ func (c *conn) insertUser(u latchkey.User) error {
 	q.putTime(u.Ban.Until)
 	q.putText(u.Ban.Reason)
 	q.putInt(int64(u.Epoch))
+	q.putNetworks(u.Networks)
 	q.putPerson(u.Person)
 	return q.exec()
 }
@@ -271,10 +295,33 @@ func (q *stmt) getUserRow() (u latchkey.User, err error) {
 	u.Registered, u.LastLogin = q.getTime(), q.getTime()
 	u.Ban = latchkey.Ban{From: q.getTime(), Until: q.getTime(), Reason: q.getText()}
 	u.Epoch = int(q.getInt())
+	u.Networks = q.getNetworks()
 	if said := q.getBlob(); said != nil {
 		err = json.Unmarshal(said, &u.Person)
 	}
 	return u, err
+}
+
+// putNetworks binds NULL for no login.
+func (q *stmt) putNetworks(ns latchkey.Networks) {
+	if ns == (latchkey.Networks{}) {
+		q.putNull()
+		return
+	}
+	var b [len(ns) * len(ns[0])]byte
+	for i, n := range ns {
+		copy(b[i*len(n):], n[:])
+	}
+	q.putBlob(b[:])
+}
+
+func (q *stmt) getNetworks() (ns latchkey.Networks) {
+	var b [len(ns) * len(ns[0])]byte
+	q.getInto(b[:])
+	for i := range ns {
+		copy(ns[i][:], b[i*len(ns[i]):])
+	}
+	return ns
 }
 
 // getOptional reads an address whose channel the column tells; NULL is none.

@@ -246,10 +246,11 @@ func setBan(w *world) {
 
 func deleteUser(w *world) {
 	to, from := w.Email(), w.Origin()
-	kept, keptGrant := w.grantOf(w.Email())
+	someone, keptGrant := w.grantOf(w.Email())
 	u, g := w.grantOf(to)
 	code, session := w.login(to).Code, w.stays(to).Session
-	keptSession := w.stays(kept.Email).Session
+	stays := w.stays(someone.Email)
+	keptSession, kept := stays.Session, stays.User
 	w.answer(w.start(to), WrongCode, from)
 	e := w.Event(latchkey.UserDeleted, w.project.ID, w.now)
 	w.must(w.DeleteUser(w.ctx(), u.ID, e))

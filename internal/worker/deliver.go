@@ -47,9 +47,18 @@ func (w *Worker) deliver(ctx context.Context, m latchkey.Message) {
 	if left < shortestSend || !w.hold(m) {
 		return // it waited too long for its turn: the store hands it out again
 	}
+	if m.Kind == latchkey.EmptyMessage {
+		w.finished <- latchkey.Delivery{Message: m, Event: latchkey.Event{
+			At: now, Kind: latchkey.MessageLost, Project: m.Project, Challenge: m.Challenge, Address: m.To.String(), Detail: signUpClosed,
+		}}
+		return
+	}
 	provider, err := w.attempt(ctx, m, now, now.Add(left))
 	w.finished <- w.verdict(m, provider, err)
 }
+
+// signUpClosed is why a stranger to a closed project gets nothing.
+const signUpClosed = "sign-up is closed"
 
 // verdict is the rule of what follows from a try.
 func (w *Worker) verdict(m latchkey.Message, provider string, err error) latchkey.Delivery {
@@ -156,6 +165,12 @@ func (w *Worker) envelope(ctx context.Context, m latchkey.Message) (latchkey.Env
 	}
 	if err != nil {
 		return latchkey.Envelope{}, err
+	}
+	if m.Kind == latchkey.AccessMessage {
+		if p.Defence.SignUp.Contact == "" {
+			return latchkey.Envelope{}, lostFor(signUpClosed)
+		}
+		return w.Catalog.Access(m, p), nil
 	}
 	code, ok := w.Secrets.Code(m.Challenge, m.Project, m.To, m.Digits)
 	if !ok {

@@ -63,6 +63,29 @@ func TestSentAtOnce(t *testing.T) {
 	})
 }
 
+// TestAccessMessage: who is not let in gets no code, and learns whom to ask.
+func TestAccessMessage(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := &provider{name: "mail"}
+		h := open(t, p)
+		h.project.Defence.SignUp.Contact = "ask@example.com"
+		h.store.project.Defence = h.project.Defence
+		h.run(t)
+		m := h.message(1)
+		m.Kind, m.Link = latchkey.AccessMessage, true
+		h.store.put(m)
+		h.in <- m
+		synctest.Wait()
+		wantKinds(t, h.store, "message.sent mail")
+		code, _ := h.Secrets.Code(m.Challenge, m.Project, m.To, 6)
+		if e := p.sent[0]; e.Code != "" || e.Link != "" || strings.Contains(e.Text+e.HTML, code.Reveal()) || !strings.Contains(e.Text, "ask@example.com") {
+			t.Errorf("it was sent %q", e.Text)
+		}
+		h.end()
+	})
+}
+
 // TestClaimed: what a crashed process left is sent once its lease has passed.
 func TestClaimed(t *testing.T) {
 	t.Parallel()
@@ -266,6 +289,8 @@ func TestLost(t *testing.T) {
 		"dead":             {func(_ *house, m *latchkey.Message) { m.Dies = time.Now() }, "message.lost its challenge is dead"},
 		"no project":       {func(_ *house, m *latchkey.Message) { m.Project = latchkey.ProjectID{} }, "message.lost its project is gone"},
 		"no master secret": {func(_ *house, m *latchkey.Message) { m.Challenge.Handle[6] ^= 1 }, "message.lost its master secret is gone"},
+		"no message":       {func(_ *house, m *latchkey.Message) { m.Kind = latchkey.EmptyMessage }, "message.lost sign-up is closed"},
+		"nobody to ask":    {func(_ *house, m *latchkey.Message) { m.Kind = latchkey.AccessMessage }, "message.lost sign-up is closed"},
 		"no provider":      {func(h *house, _ *latchkey.Message) { h.Senders = nil }, "message.lost no provider for this channel"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -37,6 +37,7 @@ type Catalog struct {
 	texts        map[string]func() table // by tag
 	mail, button text                    // the HTML of a mail, and of its button
 	access       text                    // of a mail that brings no code
+	heard        memo
 }
 
 // A table is what one language says, by key: one text, or maxCount+1 of them for a key that counts.
@@ -143,6 +144,11 @@ func (c *Catalog) Match(asked, projectDefault, acceptLanguage string) string {
 	if acceptLanguage == "" || len(acceptLanguage) > 500 { // no browser sends a longer one
 		return English
 	}
+	return c.heard.get(acceptLanguage, c.best)
+}
+
+// best reads an Accept-Language.
+func (c *Catalog) best(acceptLanguage string) string {
 	wanted, _, err := language.ParseAcceptLanguage(acceptLanguage)
 	if err != nil {
 		return English

@@ -51,11 +51,18 @@ func encode(w http.ResponseWriter, status int, v any) error {
 
 // write answers with body. What the connection says about it is of no use to anybody: the caller is gone.
 func write(w http.ResponseWriter, status int, contentType string, body []byte) {
-	h := w.Header()
-	h.Set("Content-Type", contentType)
-	h.Set("Content-Length", strconv.Itoa(len(body)))
+	put(w.Header(), "Content-Type", contentType, "Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(status)
 	_, _ = w.Write(body)
+}
+
+// put sets heads, given by turns as name and value, in one allocation. The names are written as CanonicalHeaderKey has them.
+func put(h http.Header, pairs ...string) {
+	values := make([]string, len(pairs)/2)
+	for i := range values {
+		values[i] = pairs[2*i+1]
+		h[pairs[2*i]] = values[i : i+1 : i+1] // who adds to one moves away from the others
+	}
 }
 
 // noContent answers with 204.

@@ -164,10 +164,7 @@ func (s *Server) serve(route string, e endpoint) http.Handler {
 
 func (s *Server) begin(rw http.ResponseWriter, r *http.Request) *response {
 	w := &response{ResponseWriter: rw, id: requestID(r.Header.Get("X-Request-Id")), began: s.Login.Now()}
-	h := w.Header()
-	h.Set("X-Request-Id", w.id)
-	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("Cache-Control", "no-store")
+	put(w.Header(), "X-Request-Id", w.id, "X-Content-Type-Options", "nosniff", "Cache-Control", "no-store")
 	return w
 }
 

@@ -6,8 +6,10 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
+	"hash"
 	"net/netip"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -37,6 +39,14 @@ type Gate struct {
 
 	once  sync.Once
 	lines map[Call][]*line // what is the same for every call
+	macs  sync.Pool        // of *mac: the key is taken in once
+}
+
+// A mac is one computation of hide, with space for what goes in and what comes out.
+type mac struct {
+	hash hash.Hash
+	in   []byte
+	out  [sha256.Size]byte
 }
 
 // A line is a policy of the table that limits something, and what a call asks of the limiter for it.
@@ -49,6 +59,7 @@ type line struct {
 // A key holds the limit too: when the operator changes one it is counted anew, and those whom the old one kept out need not
 // wait for it any more.
 func (g *Gate) prepare() {
+	g.macs.New = func() any { return &mac{hash: hmac.New(sha256.New, g.Key)} }
 	g.lines = map[Call][]*line{}
 	for _, p := range g.Table {
 		if !p.Limit.IsZero() {
@@ -92,9 +103,15 @@ func (s Standing) Fields() (rateLimit, policy string) {
 	}
 	seconds := func(d time.Duration) int64 { return int64((d + time.Second - 1) / time.Second) }
 	rate := s.Policy.Limit.Rate()
-	name := strconv.Quote(s.Policy.Name)
-	return fmt.Sprintf("%s;r=%d;t=%d", name, s.Tally.Remaining, seconds(s.Tally.Reset)),
-		fmt.Sprintf("%s;q=%d;w=%d", name, rate.Burst, seconds(time.Duration(rate.Burst)*rate.Every))
+	var room [96]byte
+	name := strconv.AppendQuote(room[:0], s.Policy.Name)
+	field := func(first string, n int64, then string, of time.Duration) string {
+		b := append(name, first...)
+		b = append(strconv.AppendInt(b, n, 10), then...)
+		return string(strconv.AppendInt(b, seconds(of), 10))
+	}
+	return field(";r=", int64(s.Tally.Remaining), ";t=", s.Tally.Reset),
+		field(";q=", int64(rate.Burst), ";w=", time.Duration(rate.Burst)*rate.Every)
 }
 
 // A Refused is the private cause of a refusal: the policy, for metrics and events. It holds nothing of the caller.
@@ -179,6 +196,8 @@ func (g *Gate) takes(c Call, s Sign) ([]*line, []latchkey.Take) {
 	if !s.To.IsZero() {
 		hidden = g.hide(s.To)
 	}
+	var keys strings.Builder // of all of them, in one piece
+	keys.Grow(64 * len(all))
 	for _, l := range all {
 		if l.Only != "" && l.Only != s.To.Channel() || l.Beyond == latchkey.ChallengeRequired && (!g.Challenges || s.Solved || s.Known) {
 			continue
@@ -188,7 +207,10 @@ func (g *Gate) takes(c Call, s Sign) ([]*line, []latchkey.Take) {
 			continue
 		}
 		ls = append(ls, l)
-		ts = append(ts, latchkey.Take{Key: l.prefix + whom, Rate: l.rate})
+		from := keys.Len()
+		keys.WriteString(l.prefix)
+		keys.WriteString(whom)
+		ts = append(ts, latchkey.Take{Key: keys.String()[from:], Rate: l.rate})
 	}
 	return ls, ts
 }
@@ -220,11 +242,13 @@ func (s Sign) whom(by By, network, hidden string) (whom string, ok bool) {
 // hide gives an address as 128 bits that only the holder of the key can tie to it: what a limiter keeps may be read by
 // others, and whoever signs in somewhere is nobody's business.
 func (g *Gate) hide(a latchkey.Address) string {
-	mac := hmac.New(sha256.New, g.Key)
-	mac.Write([]byte(a.Channel()))
-	mac.Write([]byte{0})
-	mac.Write([]byte(a.Value()))
-	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil)[:16])
+	m, _ := g.macs.Get().(*mac) // the pool holds nothing else
+	defer g.macs.Put(m)
+	m.in = append(append(m.in[:0], a.Channel()...), 0)
+	m.in = append(m.in, a.Value()...)
+	m.hash.Reset()
+	m.hash.Write(m.in)
+	return base64.RawURLEncoding.EncodeToString(m.hash.Sum(m.out[:0])[:16])
 }
 
 // site gives the IPv6 /48.

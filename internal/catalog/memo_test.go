@@ -1,0 +1,53 @@
+package catalog
+
+import (
+	"strconv"
+	"sync"
+	"testing"
+)
+
+// TestListsOfLanguagesAreReadOnce: the answer is the same the second time, nobody else's, and strangers fill nothing.
+func TestListsOfLanguagesAreReadOnce(t *testing.T) {
+	t.Parallel()
+	var m memo
+	reads := 0
+	read := func(s string) string { reads++; return s + "!" }
+	for range 3 {
+		for _, s := range []string{"de", "fr"} {
+			if got := m.get(s, read); got != s+"!" {
+				t.Errorf("%s gives %s", s, got)
+			}
+		}
+	}
+	if reads != 2 {
+		t.Errorf("read %d times, want 2", reads)
+	}
+	for i := range 3 * maxKnown {
+		m.get(strconv.Itoa(i), read)
+		if len(m.known) > maxKnown {
+			t.Fatalf("%d are known, want %d at most", len(m.known), maxKnown)
+		}
+	}
+}
+
+// TestLanguagesAreHeardTogether: many at once get each their own, with the race detector watching.
+func TestLanguagesAreHeardTogether(t *testing.T) {
+	t.Parallel()
+	c := open(t)
+	var all sync.WaitGroup
+	for i := range 8 {
+		all.Go(func() {
+			for n := range 500 {
+				header, want := "de-AT,de;q=0.9,en;q=0."+strconv.Itoa(1+n%8), "de"
+				if (n+i)%2 == 0 {
+					header, want = "fr-FR,fr;q=0.9,en;q=0."+strconv.Itoa(1+n%8), "fr"
+				}
+				if got := c.Match("", "", header); got != want {
+					t.Errorf("%s gives %s", header, got)
+					return
+				}
+			}
+		})
+	}
+	all.Wait()
+}

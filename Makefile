@@ -2,9 +2,10 @@
 # Nothing is skipped: LATCHKEY_TEST_ALL turns a missing server or tool into a failure.
 
 GOLANGCI_LINT_VERSION := v2.15.0
+BASE ?= main
 GOLANGCI_LINT := .bin/golangci-lint-$(GOLANGCI_LINT_VERSION)
 
-.PHONY: build test quick lint setup bench bench-short fuzz clean
+.PHONY: build test quick lint setup bench bench-short bench-compare fuzz clean
 
 build: ## the program, stripped, as ./latchkey
 	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o latchkey ./cmd/latchkey
@@ -27,6 +28,9 @@ bench: ## every figure that is promised, beside the floor of this machine in the
 
 bench-short: ## the same in under three minutes, to see that it works
 	go run ./bench table -short
+
+bench-compare: ## this tree against BASE (default main), by turns, with the spread of the ratio
+	go run ./bench compare -for 5s -base $(BASE)
 
 fuzz: ## every fuzzer for FUZZTIME (default 1m) each
 	./scripts/fuzz

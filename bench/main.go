@@ -7,6 +7,7 @@
 //	go run ./bench -rate 1000                          people who come by themselves, a thousand a second
 //	go run ./bench -polls 18000                        devices that wait for their link, held at the same time
 //	go run ./bench table                               everything that is promised, each figure with what it must reach
+//	go run ./bench compare -base main                  this tree against a revision, by turns
 //
 // README.md says how to read what it prints. It is a program of its own and talks to the server only as a client would:
 // commands, HTTP, SMTP.
@@ -67,8 +68,13 @@ func main() {
 }
 
 func run(ctx context.Context, args []string, out io.Writer) error {
-	if len(args) > 0 && args[0] == "table" {
-		return printTable(ctx, args[1:], out)
+	if len(args) > 0 {
+		switch args[0] {
+		case "table":
+			return printTable(ctx, args[1:], out)
+		case "compare":
+			return printComparison(ctx, args[1:], out)
+		}
 	}
 	o, err := parse(args)
 	if err != nil {
@@ -111,6 +117,17 @@ func measure(ctx context.Context, o options) (r report, err error) {
 func parse(args []string) (options, error) {
 	var o options
 	f := flag.NewFlagSet("bench", flag.ContinueOnError)
+	o.flags(f)
+	if err := f.Parse(args); err != nil {
+		return o, err
+	}
+	if f.NArg() > 0 {
+		return o, fmt.Errorf("takes no arguments, only flags: %q", f.Args())
+	}
+	return o, o.check()
+}
+
+func (o *options) flags(f *flag.FlagSet) {
 	f.IntVar(&o.Workers, "workers", 32, "people who sign in at the same time")
 	f.DurationVar(&o.For, "for", 20*time.Second, "how long each measurement takes")
 	f.DurationVar(&o.Warmup, "warmup", 2*time.Second, "how long it runs before that, uncounted")
@@ -135,13 +152,6 @@ func parse(args []string) (options, error) {
 	f.IntVar(&o.First, "first", 0, "number of the first poll (used by bench itself)")
 	f.BoolVar(&o.serveHall, "hall", false, "be one server's polls (used by bench itself)")
 	f.BoolVar(&o.serveFloor, "serve-floor", false, "be the bare server (used by bench itself)")
-	if err := f.Parse(args); err != nil {
-		return o, err
-	}
-	if f.NArg() > 0 {
-		return o, fmt.Errorf("takes no arguments, only flags: %q", f.Args())
-	}
-	return o, o.check()
 }
 
 func (o options) check() error {

@@ -57,7 +57,7 @@ type config struct {
 	listen    string
 	publicURL string
 	tls       *tls.Config // nil: plain http
-	proxies   []netip.Prefix
+	front     frontSettings
 	polls     pollLimits
 	limits    limiterChoice
 	secrets   latchkey.Secrets
@@ -88,7 +88,7 @@ func (s settings) check(from *origins, now func() time.Time) (config, error) {
 	j.problems = append(append(j.problems, from.problems...), s.databaseSettings.problems(from)...)
 	c := config{
 		listen: j.address("listen", s.Listen), publicURL: j.publicURL(s.PublicURL), tls: j.tls(s.TLSCert, s.TLSKey),
-		proxies: j.proxies(s.TrustedProxy), polls: j.polls(s.MaxPolls, s.MaxPollsPerClient), place: j.geoip(s.GeoIP), logLevel: j.level(s.LogLevel),
+		front: j.front(s), polls: j.polls(s.MaxPolls, s.MaxPollsPerClient), place: j.geoip(s.GeoIP), logLevel: j.level(s.LogLevel),
 		metrics: j.address("metrics-listen", s.MetricsListen), drain: j.duration("drain-time", s.DrainTime, 0),
 		shutdown: j.duration("shutdown-timeout", s.ShutdownTimeout, time.Second),
 	}
@@ -172,22 +172,6 @@ func (j *judge) geoip(path string) placer {
 		return nil
 	}
 	return f.Place
-}
-
-func (j *judge) proxies(vs []string) []netip.Prefix {
-	var out []netip.Prefix
-	for _, v := range vs {
-		p, err := netip.ParsePrefix(v)
-		if a, ok := netip.ParseAddr(v); ok == nil {
-			p, err = netip.PrefixFrom(a, a.BitLen()), nil
-		}
-		if err != nil {
-			j.wrong("trusted-proxy", fmt.Sprintf("is %q", v), "it is an address or a network, such as 10.0.0.0/8")
-			continue
-		}
-		out = append(out, p.Masked())
-	}
-	return out
 }
 
 func (j *judge) level(v string) slog.Level {

@@ -64,6 +64,30 @@ func TestLimitsBehindProxies(t *testing.T) {
 	}
 }
 
+// TestClientsByForwarded: with --proxy-header the other header is nothing, and the log says once that a trusted proxy sends it.
+func TestClientsByForwarded(t *testing.T) {
+	t.Parallel()
+	s, _, p := newServe(t, newHook(t, 0), "--trusted-proxy", "127.0.0.1", "--proxy-header", "forwarded", "--limit", "start-client=1/1h")
+	start := func(header, value string) int {
+		status, _ := s.call(t, "POST", "/api/login/email/request?projectId="+p.ID, `{"email":"a@example.test"}`, header, value)
+		return status
+	}
+	for i, tt := range []struct {
+		header, value string
+		want          int
+	}{
+		{"Forwarded", "for=192.0.2.1", 200}, {"Forwarded", `for=192.0.2.2, for="192.0.2.1:80"`, 429}, {"Forwarded", "for=192.0.2.2", 200},
+		{"X-Forwarded-For", "192.0.2.3", 200}, {"X-Forwarded-For", "192.0.2.4", 429}, // both are the proxy itself
+	} {
+		if got := start(tt.header, tt.value); got != tt.want {
+			t.Errorf("call %d, %s: %s: %d, want %d", i+1, tt.header, tt.value, got, tt.want)
+		}
+	}
+	if n := strings.Count(s.stderr.String(), "--proxy-header"); n != 1 {
+		t.Errorf("%d lines of the log speak of the wrong header, want one:\n%s", n, s.stderr.String())
+	}
+}
+
 // TestLimitReachedIsTold: in the metrics every time, in the audit trail and the log once.
 func TestLimitReachedIsTold(t *testing.T) {
 	t.Parallel()

@@ -5,13 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net"
-	"net/http"
-	"net/netip"
-	"slices"
-	"strings"
-	"sync"
 	"time"
 
 	"github.com/latchkey-dev/latchkey"
@@ -90,7 +84,7 @@ func assemble(ctx context.Context, a *app, cfg config, store latchkey.Store, bel
 	s, err := newServer(ctx, house{
 		tendHeap: a.Getenv("GOGC") == "",
 		store:    store, bell: bell, secrets: cfg.secrets, senders: cfg.senders, publicURL: cfg.publicURL, now: a.Now,
-		drain: cfg.drain, shutdown: cfg.shutdown, polls: cfg.polls, limits: cfg.limits, block: cfg.block, checkMX: cfg.checkMX, clientIP: behind(cfg.proxies, untrusted(log)), place: cfg.place, metrics: numbers, log: log,
+		drain: cfg.drain, shutdown: cfg.shutdown, polls: cfg.polls, limits: cfg.limits, block: cfg.block, checkMX: cfg.checkMX, clientIP: cfg.front.clients(log), place: cfg.place, metrics: numbers, log: log,
 	})
 	if err == nil {
 		main, err = listen(cfg.listen, "--listen")
@@ -101,25 +95,11 @@ func assemble(ctx context.Context, a *app, cfg config, store latchkey.Store, bel
 		}
 		return nil, nil, err
 	}
+	main = cfg.front.listener(main, s.refused)
 	if cfg.tls != nil {
 		main = tls.NewListener(main, cfg.tls)
 	}
 	return s, main, nil
-}
-
-// untrusted warns once of a proxy that is nobody's: everybody behind it would be limited together. What comes from the
-// internet may carry any header, so only a neighbour is taken for a proxy.
-func untrusted(log *slog.Logger) func(netip.Addr) {
-	var once sync.Once
-	return func(peer netip.Addr) {
-		if !peer.IsPrivate() && !peer.IsLoopback() && !peer.IsLinkLocalUnicast() {
-			return
-		}
-		once.Do(func() {
-			log.Warn("requests come through a proxy that is not trusted: everybody behind it counts as one, and is limited as one. Name it with --trusted-proxy",
-				"proxy", peer.String())
-		})
-	}
 }
 
 // refuseDemo keeps clients whose secrets everybody knows out of production.
@@ -157,28 +137,4 @@ func opensKeys(ctx context.Context, store latchkey.Store, signer latchkey.Signer
 		}
 	}
 	return nil
-}
-
-// behind says where a request came from: the peer, or, if that is a trusted proxy, the nearest address in
-// X-Forwarded-For that is not one. What stands left of it anybody could have written. It tells of a header that is not
-// believed, from whom.
-func behind(proxies []netip.Prefix, ignored func(peer netip.Addr)) func(*http.Request) netip.Addr {
-	trusted := func(a netip.Addr) bool {
-		return slices.ContainsFunc(proxies, func(p netip.Prefix) bool { return p.Contains(a) })
-	}
-	return func(r *http.Request) netip.Addr {
-		at := peer(r)
-		if len(r.Header.Values("X-Forwarded-For")) > 0 && !trusted(at) {
-			ignored(at)
-		}
-		hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
-		for i := len(hops) - 1; i >= 0 && trusted(at); i-- {
-			hop, err := netip.ParseAddr(strings.TrimSpace(hops[i]))
-			if err != nil {
-				break // the proxy wrote something else; it is the last one that is known
-			}
-			at = hop.Unmap().WithZone("")
-		}
-		return at
-	}
 }

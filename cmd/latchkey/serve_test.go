@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"net/netip"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -219,36 +218,6 @@ func TestExitCodes(t *testing.T) {
 				t.Errorf("latchkey %s: exit code %d, want %d: %s", strings.Join(args, " "), got, want, errs)
 			}
 		}
-	}
-}
-
-func TestBehindProxies(t *testing.T) {
-	t.Parallel()
-	for name, tt := range map[string]struct{ proxies, peer, forwarded, want string }{
-		"no proxy is trusted: the header is nothing": {"", "192.0.2.9", "203.0.113.1", "192.0.2.9"},
-		"a trusted proxy":                 {"192.0.2.0/24", "192.0.2.9", "203.0.113.1", "203.0.113.1"},
-		"what stands left anybody wrote":  {"192.0.2.0/24", "192.0.2.9", "1.1.1.1, 203.0.113.1", "203.0.113.1"},
-		"a chain of trusted ones":         {"192.0.2.0/24", "192.0.2.9", "1.1.1.1, 203.0.113.1, 192.0.2.7", "203.0.113.1"},
-		"a stranger who sends the header": {"192.0.2.0/24", "198.51.100.1", "203.0.113.1", "198.51.100.1"},
-		"nonsense":                        {"192.0.2.0/24", "192.0.2.9", "203.0.113.1, who knows", "192.0.2.9"},
-		"no header":                       {"192.0.2.0/24", "192.0.2.9", "", "192.0.2.9"},
-		"an IPv4 address in IPv6 clothes": {"192.0.2.0/24", "::ffff:192.0.2.9", "::ffff:203.0.113.1", "203.0.113.1"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			var proxies []netip.Prefix
-			if tt.proxies != "" {
-				proxies = append(proxies, netip.MustParsePrefix(tt.proxies))
-			}
-			r := httptest.NewRequest(http.MethodGet, "/", nil)
-			r.RemoteAddr = netip.AddrPortFrom(netip.MustParseAddr(tt.peer), 1234).String()
-			if tt.forwarded != "" {
-				r.Header.Set("X-Forwarded-For", tt.forwarded)
-			}
-			if got := behind(proxies, func(netip.Addr) {})(r).String(); got != tt.want {
-				t.Errorf("the request is from %s, want %s", got, tt.want)
-			}
-		})
 	}
 }
 

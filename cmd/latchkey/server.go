@@ -65,6 +65,7 @@ type server struct {
 	numbers *http.Server // nil without a listener of its own
 	worker  *worker.Worker
 	limiter latchkey.Limiter // closed by run; nil without limits
+	refused func()           // of a connection that one network has too many of
 	closing chan struct{}    // closed when the shutdown begins
 }
 
@@ -81,6 +82,7 @@ func newServer(ctx context.Context, h house) (*server, error) {
 	signer := jose.New(h.secrets)
 	outbox := make(chan latchkey.Message, outboxSize)
 	metrics := telemetry.New(func() int { return len(outbox) })
+	s.refused = metrics.ConnectionRefused
 	gate, err := s.gate(ctx, metrics)
 	if err != nil {
 		return nil, err
@@ -265,12 +267,6 @@ func served(err error) error {
 		return nil
 	}
 	return err
-}
-
-// peer is where a connection comes from.
-func peer(r *http.Request) netip.Addr {
-	ap, _ := netip.ParseAddrPort(r.RemoteAddr)
-	return ap.Addr().Unmap()
 }
 
 // listen opens an address, or says what to do if it cannot be had.

@@ -23,7 +23,12 @@ type settings struct {
 	PublicURL    string   `setting:"" name:"public-url" group:"reach" placeholder:"URL" help:"What people reach the server at: scheme and host, no path. https, unless it is this machine."`
 	TLSCert      string   `setting:"" name:"tls-cert" group:"reach" placeholder:"FILE" help:"Certificate chain in PEM, to serve https without a proxy. Read at start."`
 	TLSKey       string   `setting:"" name:"tls-key" group:"reach" placeholder:"FILE" help:"Private key of --tls-cert in PEM."`
-	TrustedProxy []string `setting:"" sep:"none" group:"reach" placeholder:"ADDR" help:"Address or network of a proxy whose X-Forwarded-For is believed. Without it everybody behind a proxy counts as one. Repeatable."`
+	TrustedProxy []string `setting:"" sep:"none" group:"reach" placeholder:"ADDR" help:"Address or network of a proxy that is believed when it says whom it speaks for. Without it everybody behind a proxy counts as one. Repeatable."`
+	ProxyHeader  string   `setting:"" group:"reach" default:"x-forwarded-for" placeholder:"NAME" help:"The header in which it says so: x-forwarded-for, forwarded (RFC 7239), or none. The other one is not read: a proxy passes it on as it came. Default: ${default}."`
+
+	ProxyProtocol bool `setting:"" group:"reach" help:"Connections of trusted proxies begin with the PROXY protocol, version 1 or 2. One that does not is closed."`
+
+	MaxConnsPerClient string `setting:"" group:"reach" default:"auto" placeholder:"N" help:"How many connections one IPv4 address or IPv6 /64 may hold open, trusted proxies aside; an IPv6 /48 ten times as many. auto: 1024, or half of the open files that the process may have, if that is less. Default: ${default}."`
 
 	MaxPolls          string `setting:"" group:"reach" default:"auto" placeholder:"N" help:"How many devices may wait for a link at once; others are told to come again. auto: as many as the limit of open files allows, less a reserve for logins. Default: ${default}."`
 	MaxPollsPerClient string `setting:"" group:"reach" default:"256" placeholder:"N" help:"How many of them may be of one IPv4 address or IPv6 /64. Default: ${default}."`

@@ -52,6 +52,7 @@ var table = map[string]room{
 	"internal/sms/webhook": {house: []string{""}},
 	"internal/devinbox":    {house: []string{""}},
 	"internal/mx":          {},
+	"internal/front":       {outside: []string{"github.com/pires/go-proxyproto"}},
 	"internal/geoip":       {outside: []string{"github.com/oschwald/maxminddb-golang/v2"}},
 
 	// Ways in: they decode, call one use case, and encode.
@@ -70,7 +71,7 @@ var table = map[string]room{
 	"cmd/latchkey": {
 		house: []string{
 			"", "internal/account", "internal/address", "internal/admin", "internal/archive", "internal/blocklist", "internal/cached", "internal/catalog",
-			"internal/device", "internal/devinbox", "internal/geoip", "internal/httpapi", "internal/jose", "internal/limits", "internal/login", "internal/memory", "internal/mx",
+			"internal/device", "internal/devinbox", "internal/front", "internal/geoip", "internal/httpapi", "internal/jose", "internal/limits", "internal/login", "internal/memory", "internal/mx",
 			"internal/oidc", "internal/outage", "internal/pages", "internal/postgres", "internal/polls", "internal/session",
 			"internal/sms/twilio", "internal/sms/webhook", "internal/smtp", "internal/sqlite", "internal/telemetry",
 			"internal/token", "internal/valkey", "internal/worker",

@@ -28,6 +28,7 @@ type Metrics struct {
 	limited  *prometheus.CounterVec
 	missed   prometheus.Counter
 	blocked  *prometheus.CounterVec
+	dropped  prometheus.Counter
 }
 
 // New gives Metrics with every figure at zero. queued is asked for the number of messages that wait in this process
@@ -75,10 +76,14 @@ func New(queued func() int) *Metrics {
 		Name: "latchkey_blocked_total",
 		Help: "Sign-ins that were turned away: an email, phone or network on a block list, or an email whose domain takes no mail.",
 	}, []string{"what"})
+	m.dropped = prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "latchkey_refused_connections_total",
+		Help: "Connections that were closed at once because their network held too many open.",
+	})
 	if queued == nil {
 		queued = func() int { return 0 }
 	}
-	m.registry.MustRegister(m.logins, m.messages, m.sending, m.requests, m.polls, m.refused, m.limited, m.missed, m.blocked,
+	m.registry.MustRegister(m.logins, m.messages, m.sending, m.requests, m.polls, m.refused, m.limited, m.missed, m.blocked, m.dropped,
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "latchkey_outbox_queued",
 			Help: "Messages that wait in this process for a free sender. What does not fit here waits in the store.",
@@ -125,6 +130,9 @@ func (m *Metrics) LimiterMissed() { m.missed.Inc() }
 
 // Blocked counts one sign-in that was turned away. what is a word of the program's own.
 func (m *Metrics) Blocked(what string) { m.blocked.WithLabelValues(what).Inc() }
+
+// ConnectionRefused counts one connection that was closed at once.
+func (m *Metrics) ConnectionRefused() { m.dropped.Inc() }
 
 // knownMethod keeps a caller who makes up methods from making up series.
 func knownMethod(method string) string {

@@ -31,6 +31,7 @@ func TestNames(t *testing.T) {
 	m.Limited("start-client")
 	m.LimiterMissed()
 	m.Blocked("network")
+	m.ConnectionRefused()
 
 	var lines []string
 	for line := range strings.Lines(scrape(t, m)) {

@@ -5,7 +5,7 @@ GOLANGCI_LINT_VERSION := v2.15.0
 BASE ?= main
 GOLANGCI_LINT := .bin/golangci-lint-$(GOLANGCI_LINT_VERSION)
 
-.PHONY: build test quick lint setup bench bench-short bench-compare fuzz clean
+.PHONY: build test quick lint setup bench bench-short bench-compare bench-curves fuzz clean
 
 build: ## the program, stripped, as ./latchkey
 	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o latchkey ./cmd/latchkey
@@ -31,6 +31,9 @@ bench-short: ## the same in under three minutes, to see that it works
 
 bench-compare: ## this tree against BASE (default main), by turns, with the spread of the ratio
 	go run ./bench compare -for 5s -base $(BASE)
+
+bench-curves: ## pictures of how the figures move with workers, users stored and held polls
+	go run ./bench curves
 
 fuzz: ## every fuzzer for FUZZTIME (default 1m) each
 	./scripts/fuzz

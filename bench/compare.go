@@ -160,7 +160,10 @@ func (c *comparison) print(out io.Writer) {
 		base, _, _ := medianOf(x.Base)
 		now, _, _ := medianOf(x.Now)
 		verdict := "no difference is shown"
-		if x.Spread[0] > 1 || x.Spread[1] < 1 {
+		switch {
+		case x.Sure < 0.95:
+			verdict = "too few pairs to say"
+		case x.Spread[0] > 1 || x.Spread[1] < 1:
 			verdict = fmt.Sprintf("%+.1f %%", 100*(x.Ratio-1))
 		}
 		fmt.Fprintf(w, "%s\t%.1f%s\t%.1f%s\t%.3f\t%.3f – %.3f\t%.3f\t%s\t\n", x.Name, base, x.Unit, now, x.Unit, x.Ratio, x.Spread[0],

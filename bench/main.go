@@ -8,6 +8,7 @@
 //	go run ./bench -polls 18000                        devices that wait for their link, held at the same time
 //	go run ./bench table                               everything that is promised, each figure with what it must reach
 //	go run ./bench compare -base main                  this tree against a revision, by turns
+//	go run ./bench curves -to docs/img                 pictures: by workers, by users stored, by held polls
 //
 // README.md says how to read what it prints. It is a program of its own and talks to the server only as a client would:
 // commands, HTTP, SMTP.
@@ -74,6 +75,8 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 			return printTable(ctx, args[1:], out)
 		case "compare":
 			return printComparison(ctx, args[1:], out)
+		case "curves":
+			return printCurves(ctx, args[1:], out)
 		}
 	}
 	o, err := parse(args)

@@ -67,14 +67,14 @@ func slow(ctx context.Context, l *lab) (_ []figure, err error) {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, s.stop()) }()
-	connections, logins, room := l.size(10_000, 1500), l.size(5000, 150), 1.0
+	connections, span, room := l.size(10_000, 1500), time.Duration(l.size(25, 3))*time.Second, 1.0
 	if l.small {
 		room = 10 // a p99 of so few, on a machine that does something else too
 	}
-	if _, err := honest(ctx, s, project, "warm", logins/5); err != nil {
+	if _, err := honest(ctx, s, project, "warm", time.Second); err != nil {
 		return nil, err
 	}
-	calm, err := honest(ctx, s, project, "before", logins)
+	calm, err := honest(ctx, s, project, "before", span)
 	if err != nil {
 		return nil, err
 	}
@@ -84,7 +84,7 @@ func slow(ctx context.Context, l *lab) (_ []figure, err error) {
 	if err := flood.wait(ctx, connections); err != nil {
 		return nil, err
 	}
-	flooded, err := honest(ctx, s, project, "during", logins)
+	flooded, err := honest(ctx, s, project, "during", span)
 	if err != nil {
 		return nil, fmt.Errorf("among %d slow connections: %w", flood.open.Load(), err)
 	}
@@ -105,11 +105,11 @@ func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Mi
 // percentile gives the value that p of 100 sorted ones do not exceed.
 func percentile(sorted []time.Duration, p int) time.Duration { return sorted[(len(sorted)-1)*p/100] }
 
-// honest has n people sign in, one after the other, and gives how long their calls took, sorted. The message between the two is
+// honest has people sign in for some time, one after the other, and gives how long their calls took, sorted. The message between the two is
 // not counted: sending it is the provider's time.
-func honest(ctx context.Context, s *server, project, name string, n int) ([]time.Duration, error) {
+func honest(ctx context.Context, s *server, project, name string, span time.Duration) ([]time.Duration, error) {
 	var took []time.Duration
-	for i := range n {
+	for i, end := 0, time.Now().Add(span); i < 20 || time.Now().Before(end); i++ {
 		c := &client{host: s.host}
 		p := person{client: c, s: s, project: project, address: fmt.Sprintf("%s%d@example.com", name, i)}
 		began := time.Now()
@@ -145,12 +145,14 @@ func newFlood(host, path string) *flood {
 	return &flood{host: host, path: path, over: make(chan struct{})}
 }
 
-// run starts n connections that are opened again until stop.
+// run starts n connections that are opened again until stop. They come over ten seconds: all at once would be a flood of
+// connections again whenever the server has had enough of them.
 func (f *flood) run(ctx context.Context, n int) {
 	for i := range n {
 		f.all.Go(func() {
 			// A thousand addresses of this machine, which a server takes for as many clients.
 			from := &net.TCPAddr{IP: net.IPv4(127, 1, byte(i/250%4), byte(1+i%250))}
+			f.sleep(10 * time.Second * time.Duration(i) / time.Duration(n))
 			for f.ended() == nil {
 				f.once(ctx, from, lorises[i%len(lorises)])
 			}
@@ -197,19 +199,22 @@ func (f *flood) once(ctx context.Context, from net.Addr, how loris) {
 	}
 }
 
-// pause is what keeps the slow from becoming a flood of requests, which is another attack: what the server closes at once (half
-// of a connection, say) is opened again a second later.
-func (f *flood) pause() {
+// pause is what keeps the slow from becoming a flood of connections, which is another attack: what the server closes at once
+// (half of a connection, say) is opened again some seconds later.
+func (f *flood) pause() { f.sleep(5 * time.Second) }
+
+func (f *flood) sleep(d time.Duration) {
 	select {
-	case <-time.After(time.Second):
+	case <-time.After(d):
 	case <-f.over:
 	}
 }
 
 // wait is until n are open, or no more come.
 func (f *flood) wait(ctx context.Context, n int) error {
-	last, since := int64(0), time.Now()
-	for f.open.Load() < int64(n) && time.Since(since) < 3*time.Second {
+	began := time.Now()
+	last, since := int64(0), began
+	for time.Since(began) < 10*time.Second || f.open.Load() < int64(n) && time.Since(since) < 3*time.Second {
 		if now := f.open.Load(); now > last {
 			last, since = now, time.Now()
 		}

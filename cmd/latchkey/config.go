@@ -65,6 +65,7 @@ type config struct {
 	place     placer // nil without a file of places
 	block     blockFiles
 	checkMX   bool
+	noTests   bool // no test identity is one
 	logLevel  slog.Level
 	metrics   string        // empty: on the main address
 	drain     time.Duration // before the shutdown
@@ -99,6 +100,7 @@ func (s settings) check(from *origins, now func() time.Time) (config, error) {
 		c.secrets, j.problems = secrets, append(j.problems, problems...)
 	}
 	c.block, c.checkMX = j.block(s.Block), s.CheckMX
+	c.noTests = s.NoTestIdentities
 	c.limits = j.limiter(s.limiterSettings, s.databaseSettings)
 	c.senders = j.senders(s.Email, s.SMS)
 	return c, mistakes("the configuration is not right", j.problems)

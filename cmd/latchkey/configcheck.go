@@ -59,6 +59,7 @@ func (c configCheck) Run(a *app) error {
 	add("limit", strings.Join(c.Limit, ", "))
 	add("block", strings.Join(c.Block, " "))
 	add("check-mx", strconv.FormatBool(c.CheckMX))
+	add("no-test-identities", strconv.FormatBool(c.NoTestIdentities))
 	add("data", c.Data)
 	if c.shared() {
 		add("store", c.name())

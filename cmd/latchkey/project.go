@@ -38,6 +38,7 @@ type projectFlags struct {
 	SessionIdle   span     `placeholder:"TIME" help:"How long a browser that is not used stays signed in: until then its person gets into every client without a code. Default: 7d."`
 	SessionLife   span     `placeholder:"TIME" help:"How long it stays signed in at the longest. Default: 30d."`
 	smsFlags
+	signUpFlags
 	lookFlags
 }
 
@@ -72,6 +73,9 @@ func (f projectFlags) apply(p latchkey.Project) (latchkey.Project, error) {
 	setIf(&p.Sessions.Life, time.Duration(f.SessionLife))
 	p, err := f.smsFlags.apply(p)
 	if err != nil {
+		return p, err
+	}
+	if p, err = f.signUpFlags.apply(p); err != nil {
 		return p, err
 	}
 	return f.lookFlags.apply(p)
@@ -278,7 +282,7 @@ func refused(err error) error {
 			"kind": "--kind: ", "link_approval": "--link-approval: ", "logo": "--logo: ", "color": "--color: ",
 			"look.theme": "--theme: ", "look.dark_color": "--dark-color: ", "look.terms": "--terms: ",
 			"look.privacy": "--privacy: ", "look.texts": "--text: ", "sessions": "--session-idle, --session-life: ",
-			"logout_uris": "--logout-uri: ", "public_keys": "--public-keys: ",
+			"logout_uris": "--logout-uri: ", "defence.sign_up.contact": "--sign-up-contact: ", "defence.test_identities": "--test-identity: ", "public_keys": "--public-keys: ",
 			"defence.sms.countries": "--sms-country: ", "defence.sms.breaker": "--sms-breaker: ", "defence.sms.budget": "--sms-budget: ",
 		}[e.Field]
 		return wrongUsage("%s%s", field, e.Message)

@@ -36,6 +36,7 @@ type projectRow struct {
 	Terms          string   `json:"terms"`
 	Privacy        string   `json:"privacy"`
 	smsRow
+	signUpRow
 
 	Texts   map[string]latchkey.LookTexts `json:"texts"` // by locale; "" is for every other
 	Created time.Time                     `json:"created"`
@@ -54,7 +55,7 @@ func rowOfProject(p latchkey.Project) projectRow {
 		CodeTries: p.Codes.Tries, LinkApproval: string(p.Approval), SessionIdle: seconds(p.Sessions.Idle),
 		SessionLife: seconds(p.Sessions.Life), Logo: p.Logo, Color: p.Color, DarkColor: p.Look.DarkColor, Theme: string(p.Look.Theme),
 		Terms: p.Look.Terms, Privacy: p.Look.Privacy, Texts: texts, Created: p.Created,
-		smsRow: rowOfSMS(p.Defence.SMS),
+		smsRow: rowOfSMS(p.Defence.SMS), signUpRow: rowOfSignUp(p.Defence),
 	}
 }
 
@@ -85,6 +86,7 @@ func showProject(w io.Writer, o outputSettings, p latchkey.Project) error {
 		row("Privacy", p.Look.Privacy)
 		row("SMS countries", strings.Join(p.Defence.SMS.Countries, " "))
 		row("SMS breaker", fmt.Sprintf("%s, budget %d", p.Defence.SMS.Breaker, p.Defence.SMS.Budget))
+		showSignUp(p.Defence, row)
 		for _, t := range textsOf(p.Look) {
 			row("Text", t)
 		}

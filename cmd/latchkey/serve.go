@@ -81,10 +81,14 @@ func assemble(ctx context.Context, a *app, cfg config, store latchkey.Store, bel
 	if err := warnNoSMS(ctx, store, log); err != nil {
 		return nil, nil, err
 	}
+	if err := tellTestIdentities(ctx, store, cfg.noTests, a.Now(), log); err != nil {
+		return nil, nil, err
+	}
 	s, err := newServer(ctx, house{
 		tendHeap: a.Getenv("GOGC") == "",
 		store:    store, bell: bell, secrets: cfg.secrets, senders: cfg.senders, publicURL: cfg.publicURL, now: a.Now,
-		drain: cfg.drain, shutdown: cfg.shutdown, polls: cfg.polls, limits: cfg.limits, block: cfg.block, checkMX: cfg.checkMX, clientIP: cfg.front.clients(log), place: cfg.place, metrics: numbers, log: log,
+		drain: cfg.drain, shutdown: cfg.shutdown, polls: cfg.polls, limits: cfg.limits, block: cfg.block, checkMX: cfg.checkMX, noTests: cfg.noTests,
+		clientIP: cfg.front.clients(log), place: cfg.place, metrics: numbers, log: log,
 	})
 	if err == nil {
 		main, err = listen(cfg.listen, "--listen")

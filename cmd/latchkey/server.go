@@ -50,6 +50,7 @@ type house struct {
 	limits    limiterChoice // without a table: no limits
 	block     blockFiles
 	checkMX   bool
+	noTests   bool
 
 	tendHeap bool // false where the operator set GOGC
 	clientIP func(*http.Request) netip.Addr
@@ -89,7 +90,7 @@ func newServer(ctx context.Context, h house) (*server, error) {
 	}
 	logins := &login.Service{
 		Store: store, Signer: signer, Secrets: h.secrets, Bell: h.bell, Catalog: texts, Outbox: outbox,
-		PublicURL: h.publicURL, Hold: hold, Closing: s.closing, Now: h.now,
+		PublicURL: h.publicURL, Hold: hold, Closing: s.closing, Now: h.now, NoTestIdentities: h.noTests,
 	}
 	places := &polls.Places{Most: h.polls.all, PerClient: h.polls.perClient, Holding: metrics.Polls, Refused: metrics.PollRefused}
 	api := &httpapi.Server{

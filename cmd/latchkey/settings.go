@@ -35,6 +35,7 @@ type settings struct {
 
 	limiterSettings
 	blockSettings
+	testIdentitySettings
 
 	Email []string `setting:"" sep:"none" group:"send" placeholder:"URL" help:"A provider for email. Repeatable: the next one is tried when one fails."`
 	SMS   []string `setting:"" name:"sms" sep:"none" group:"send" placeholder:"URL" help:"A provider for SMS. Repeatable."`

@@ -13,6 +13,7 @@ import (
 
 type userCommands struct {
 	List     userList     `cmd:"" help:"List the users of a project, in the order in which they came."`
+	Create   userCreate   `cmd:"" help:"Let somebody in where sign-up is closed."`
 	Show     userShow     `cmd:"" help:"Show one user."`
 	Sessions userSessions `cmd:"" help:"List where a user is signed in: browsers and clients."`
 	Logout   userLogout   `cmd:"" help:"Sign a user out, everywhere or in one place."`

@@ -7,6 +7,17 @@ import (
 	"github.com/latchkey-dev/latchkey"
 )
 
+// CreateUser lets somebody in whose first login did not: they sign in by email, phone or both. Either may be zero.
+// Errors: ProjectNotFound; Conflict when an address is somebody's.
+func (s *Service) CreateUser(ctx context.Context, p latchkey.ProjectID, email, phone latchkey.Address) (latchkey.User, error) {
+	e := s.event(latchkey.UserCreated, p)
+	u := latchkey.User{
+		ID: latchkey.UserID{UUID: latchkey.NewUUID(e.At, random())}, Project: p, Email: email, Phone: phone, Registered: e.At,
+	}
+	e.User = u.ID
+	return u, s.Store.CreateUser(ctx, u, e)
+}
+
 // Ban keeps a user out from now until the given time, for good if that is zero, and ends every session they have.
 // Errors: UserNotFound.
 func (s *Service) Ban(ctx context.Context, id latchkey.UserID, until time.Time, reason string) error {

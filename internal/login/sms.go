@@ -1,8 +1,6 @@
 package login
 
 import (
-	"time"
-
 	"github.com/latchkey-dev/latchkey"
 	"github.com/latchkey-dev/latchkey/internal/address"
 )
@@ -10,11 +8,11 @@ import (
 // checkSMS refuses a phone number to which the project sends no SMS. It comes before anything is counted for the number, and
 // it looks at nothing but the number, so that it tells nothing of who has it. To a test identity nothing is sent at all.
 // Errors: PhoneCannotSMS.
-func checkSMS(p latchkey.Project, to latchkey.Address, now time.Time) error {
+func (s *Service) checkSMS(p latchkey.Project, to latchkey.Address) error {
 	if to.Channel() != latchkey.Phone {
 		return nil
 	}
-	if _, test := p.TestIdentity(to, now); test {
+	if _, test := s.TestIdentity(p, to); test {
 		return nil
 	}
 	refused := &latchkey.Error{Code: latchkey.PhoneCannotSMS, Field: "phone_number"}

@@ -67,7 +67,7 @@ func (s *Service) Start(ctx context.Context, r StartRequest) (Operation, error) 
 	if !p.Has(r.To.Channel()) {
 		return Operation{}, &latchkey.Error{Code: latchkey.CallOff, Field: string(r.To.Channel())}
 	}
-	if err := checkSMS(p, r.To, s.Now()); err != nil {
+	if err := s.checkSMS(p, r.To); err != nil {
 		return Operation{}, err
 	}
 	switch {

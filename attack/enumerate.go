@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 )
 
 // leastP is the p below which two samples are taken for different: with nothing to find, once in a thousand comparisons.
@@ -36,6 +37,8 @@ func enumerate(ctx context.Context, l *lab) (_ []figure, err error) {
 		{name: "an account", letter: "k"},
 		{name: "no account", letter: "u", like: "an account"},
 		{name: "a banned account", letter: "b", like: "an account"},
+		{name: "an account, sign-up closed", letter: "m"},
+		{name: "no account, sign-up closed", letter: "n", like: "an account, sign-up closed"},
 	}
 	var open, closed string
 	s, err := l.serve(ctx, setup{args: []string{"--limit", "all=1000000/1s"}}, func(s *server) (err error) { // all are counted
@@ -59,6 +62,12 @@ func enumerate(ctx context.Context, l *lab) (_ []figure, err error) {
 		if err := k.people(ctx, c, s); err != nil {
 			return nil, err
 		}
+	}
+	if err := s.command(ctx, nil, "project", "update", closed, "--sign-up", "closed", "--json"); err != nil {
+		return nil, err
+	}
+	if err := s.skip(2 * time.Second); err != nil { // in which the server looks at its settings again
+		return nil, err
 	}
 	if err := sample(c, s, kinds, l.size(2000, 300)); err != nil {
 		return nil, err

@@ -79,7 +79,7 @@ func slow(ctx context.Context, l *lab) (_ []figure, err error) {
 		return nil, err
 	}
 	flood := newFlood(s.host, "/api/login/email/request?projectId="+project)
-	flood.run(ctx, connections)
+	flood.run(ctx, connections, time.Duration(l.size(10, 3))*time.Second)
 	defer flood.stop()
 	if err := flood.wait(ctx, connections); err != nil {
 		return nil, err
@@ -138,6 +138,7 @@ type flood struct {
 	host, path         string
 	open, most, opened atomic.Int64
 	over               chan struct{}
+	coming             time.Duration // until all were opened once
 	all                sync.WaitGroup
 }
 
@@ -145,14 +146,15 @@ func newFlood(host, path string) *flood {
 	return &flood{host: host, path: path, over: make(chan struct{})}
 }
 
-// run starts n connections that are opened again until stop. They come over ten seconds: all at once would be a flood of
-// connections again whenever the server has had enough of them.
-func (f *flood) run(ctx context.Context, n int) {
+// run starts n connections that are opened again until stop. They come one by one over some time: all at once would be a
+// flood of connections again whenever the server has had enough of them.
+func (f *flood) run(ctx context.Context, n int, over time.Duration) {
+	f.coming = over
 	for i := range n {
 		f.all.Go(func() {
 			// A thousand addresses of this machine, which a server takes for as many clients.
 			from := &net.TCPAddr{IP: net.IPv4(127, 1, byte(i/250%4), byte(1+i%250))}
-			f.sleep(10 * time.Second * time.Duration(i) / time.Duration(n))
+			f.sleep(over * time.Duration(i) / time.Duration(n))
 			for f.ended() == nil {
 				f.once(ctx, from, lorises[i%len(lorises)])
 			}
@@ -214,7 +216,7 @@ func (f *flood) sleep(d time.Duration) {
 func (f *flood) wait(ctx context.Context, n int) error {
 	began := time.Now()
 	last, since := int64(0), began
-	for time.Since(began) < 10*time.Second || f.open.Load() < int64(n) && time.Since(since) < 3*time.Second {
+	for time.Since(began) < f.coming || f.open.Load() < int64(n) && time.Since(since) < 3*time.Second {
 		if now := f.open.Load(); now > last {
 			last, since = now, time.Now()
 		}

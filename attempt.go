@@ -14,6 +14,7 @@ type Attempt struct {
 	From     Origin
 	SignUp   SignUp // of the project
 	Test     bool   // To is a test identity: Right is its code, which comes by no message, and so by no link
+	Country  string // as Start.Country
 	NewUser  UserID // the user's id if this login is the address's first
 	NewCode  CodeID // of the authorization code to give on OAuth 2.0
 	// Of a browser that is to stay signed in: NewSession names the session that a login makes, by Policy, and OldSession the

@@ -36,6 +36,7 @@ const (
 	WrongCode         Code = "wrong code"                              // wrong, expired, used, unknown: alike
 	TriesExhausted    Code = "tries exhausted"                         // the challenge takes no more answers
 	RateLimited       Code = "too many attempts"                       // RetryAfter says how long
+	SMSPaused         Code = "SMS paused"                              // none goes to this number at present; RetryAfter says how long
 	ChallengeRequired Code = "challenge required"                      // a proof of work or a captcha first
 	Banned            Code = "user banned"                             //
 	BadBearer         Code = "missing or invalid bearer token"         // the Authorization header's token
@@ -62,7 +63,8 @@ func Codes() []Code {
 	return []Code{
 		Internal, Unavailable, Malformed, Invalid, Missing, InvalidPhone, PhoneCannotSMS, CallOff, CallbackRequired,
 		CallbackUnknown, ShortState, UnknownClient, NotAllowed, BadGrant, UnsupportedGrant, InvalidScope, NarrowScope,
-		UnsupportedToken, InvalidTarget, WrongCode, TriesExhausted, RateLimited, ChallengeRequired, Banned, BadBearer, BadUserToken, UserNotFound,
+		UnsupportedToken, InvalidTarget, WrongCode, TriesExhausted, RateLimited, SMSPaused, ChallengeRequired, Banned, BadBearer,
+		BadUserToken, UserNotFound,
 		ProjectNotFound, NotFound, DeadlineExceeded, MethodNotAllowed, TooLarge, UnsupportedMedia, Conflict,
 		Undeliverable, LoginRequired, AuthorizationPending, SlowDown, AccessDenied, ExpiredToken,
 	}

@@ -39,6 +39,8 @@ const (
 	ClientDeleted     Kind = "client.deleted"
 	LimitReached      Kind = "limit.reached" // Detail: the policy
 	StartBlocked      Kind = "start.blocked" // Detail: what is blocked, and by which line of which list
+	SMSTripped        Kind = "sms.tripped"   // Detail: the breaker's mode, the scopes and until when
+	SMSReset          Kind = "sms.reset"     // Detail: the scope; empty: every one
 	KeyAdded          Kind = "key.added"
 	KeyRotated        Kind = "key.rotated"
 )

@@ -19,6 +19,7 @@ type Store interface {
 	SessionStore
 	UserStore
 	OutboxStore
+	SMSStore
 
 	// Ping reports whether the store can serve: it reads, and could write.
 	Ping(ctx context.Context) error
@@ -73,7 +74,8 @@ type SettingsStore interface {
 
 // LoginStore keeps challenges, the guesses at addresses, codes and grants.
 type LoginStore interface {
-	// StartChallenge applies Start.Judge and stores the challenge, its message, if there is one, and its event in one commit.
+	// StartChallenge applies Start.Judge and, where there are Start.Scopes, Start.Meter, and stores the challenge, its message, if
+	// there is one, what is counted, and its events in one commit.
 	StartChallenge(ctx context.Context, s Start, now time.Time) (Started, error)
 	// Challenge gives one challenge. Errors: NotFound.
 	Challenge(ctx context.Context, id ChallengeID) (Challenge, error)
@@ -87,8 +89,8 @@ type LoginStore interface {
 	DenyChallenge(ctx context.Context, h Hash, why string, from Origin, now time.Time) (Challenge, error)
 	// CompleteChallenge applies Attempt.Judge. A wrong answer is counted on the challenge and on its address; a right
 	// one spends the challenge, ensures the user, forgets the guesses but for the long count and stores the authorization code, all in the
-	// same commit, and the session of the browser, whose earlier one ends as Ending.Judge has it. Of concurrent right
-	// answers exactly one succeeds. Every attempt stores its event, so that the time it takes tells nothing.
+	// same commit, what Attempt.TakeBack gives, and the session of the browser, whose earlier one ends as Ending.Judge has it. Of
+	// concurrent right answers exactly one succeeds. Every attempt stores its event, so that the time it takes tells nothing.
 	CompleteChallenge(ctx context.Context, a Attempt, now time.Time) (Outcome, error)
 	// RedeemCode applies Redemption.Judge. Of concurrent redemptions of one code the first gives a grant and the
 	// second revokes it.
@@ -168,6 +170,18 @@ type OutboxStore interface {
 	// SettleMessages stores what became of messages: done ones go, others wait for their NextTry. A message that is
 	// not there any more is passed over.
 	SettleMessages(ctx context.Context, ds []Delivery) error
+}
+
+// SMSStore keeps how the codes by SMS came back; StartChallenge and CompleteChallenge count them. Where several nodes share a
+// store, codes that are counted at the same moment may each be judged without the others: a budget is overshot by as many as
+// are under way at once, and none of them is lost from the count.
+type SMSStore interface {
+	// Conversions gives at most limit scopes of a project in which a code was counted within the last 24 h, or whose breaker is
+	// tripped: those that lost most first, and then by their text.
+	Conversions(ctx context.Context, p ProjectID, limit int, now time.Time) ([]Conversion, error)
+	// ResetSMS forgets the codes that were lost in a scope, or, for the empty one, in all of a project, and its trips. What came
+	// back stays counted.
+	ResetSMS(ctx context.Context, p ProjectID, s Scope, e Event) error
 }
 
 // An Archive gives out and takes in everything durable of a Store, for a move from one kind of store to another. It is used

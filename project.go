@@ -230,7 +230,9 @@ func (p Project) ColorSheet() string {
 func (p Project) Has(c Channel) bool { return slices.Contains(p.Channels, c) }
 
 // Offers reports whether a page of ours asks for an address of c: the channel is on and, for phones, SMS are sent somewhere.
-func (p Project) Offers(c Channel) bool { return p.Has(c) && (c != Phone || len(p.Defence.SMS.Countries) > 0) }
+func (p Project) Offers(c Channel) bool {
+	return p.Has(c) && (c != Phone || len(p.Defence.SMS.Countries) > 0)
+}
 
 // Callback gives the callback URL of a JWT login: given if it is registered, byte for byte; the only one if none is
 // given.

@@ -9,6 +9,8 @@ type Start struct {
 	AgainHash  Hash        // the LinkHash of Again
 	SignUp     SignUp      // of the project
 	Test       bool        // the address is a test identity: nothing is sent to it
+	SMS        SMSPolicy   // of the project
+	Country    string      // of a phone whose codes are counted (Meter), or NoCountry; empty: they are not
 	MessageTry time.Time   // when the outbox may take up the message, if whoever stored it has not sent it
 }
 
@@ -18,6 +20,10 @@ type Started struct {
 	Message   Message // zero: there is none to send
 	Event     Event
 	Resent    bool // Challenge existed before
+	// Verdict is nil unless nothing is sent at present (Meter); then nothing is stored either, and all else is zero.
+	// Errors: SMSPaused.
+	Verdict error
+	SMS     SMSEntry
 }
 
 // NeedsUser reports whether Judge must know who has the address; else it is the same for everybody, and the store need not

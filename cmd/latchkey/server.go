@@ -91,6 +91,7 @@ func newServer(ctx context.Context, h house) (*server, error) {
 	logins := &login.Service{
 		Store: store, Signer: signer, Secrets: h.secrets, Bell: h.bell, Catalog: texts, Outbox: outbox,
 		PublicURL: h.publicURL, Hold: hold, Closing: s.closing, Now: h.now, NoTestIdentities: h.noTests,
+		SMSTripped: metrics.SMSTripped, SMSRefused: metrics.SMSRefused,
 	}
 	places := &polls.Places{Most: h.polls.all, PerClient: h.polls.perClient, Holding: metrics.Polls, Refused: metrics.PollRefused}
 	api := &httpapi.Server{

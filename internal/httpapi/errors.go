@@ -84,7 +84,7 @@ func answerTo(c latchkey.Code) (a answer, ok bool) {
 		a = answer{422, "010-011", "Several callback URLs are registered: name one of them."}
 	case latchkey.CallbackUnknown:
 		a = answer{422, "010-012", "The URL is not registered."}
-	case latchkey.RateLimited, latchkey.SlowDown, latchkey.AuthorizationPending:
+	case latchkey.RateLimited, latchkey.SMSPaused, latchkey.SlowDown, latchkey.AuthorizationPending:
 		a = answer{429, "002-057", "Too many attempts. Try again later."}
 	case latchkey.ChallengeRequired:
 		a = answer{429, "003-038", "A challenge must be solved first."}
@@ -136,7 +136,7 @@ func oauthWord(c latchkey.Code) (word string, ok bool) {
 		return "slow_down", true
 	case latchkey.ExpiredToken:
 		return "expired_token", true
-	case latchkey.RateLimited, latchkey.ChallengeRequired, latchkey.Unavailable:
+	case latchkey.RateLimited, latchkey.SMSPaused, latchkey.ChallengeRequired, latchkey.Unavailable:
 		return "temporarily_unavailable", true
 	case latchkey.Internal, latchkey.Conflict, latchkey.Undeliverable:
 		return "server_error", true

@@ -132,7 +132,7 @@ func (s *Service) attempt(r CompleteRequest, p latchkey.Project, now time.Time) 
 	}
 	a := latchkey.Attempt{
 		ID: id, Project: p.ID, Protocol: r.Protocol, Client: r.Client, To: r.To, Given: given, Right: right, From: r.From,
-		SignUp: p.Defence.SignUp, Test: test,
+		SignUp: p.Defence.SignUp, Test: test, Country: s.smsCountry(p, r.To),
 		NewUser: latchkey.UserID{UUID: latchkey.NewUUID(now, random())},
 		NewCode: latchkey.CodeID{Handle: latchkey.NewHandle(now, s.Secrets.Current(), random())},
 	}

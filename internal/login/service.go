@@ -19,7 +19,7 @@ import (
 	"github.com/latchkey-dev/latchkey/internal/catalog"
 )
 
-// Service signs people in. Every field must be set.
+// Service signs people in. Every field must be set, but for the last three.
 type Service struct {
 	Store     latchkey.Store
 	Signer    latchkey.Signer
@@ -33,6 +33,9 @@ type Service struct {
 	Now       func() time.Time
 	// NoTestIdentities makes every test identity an address like any other.
 	NoTestIdentities bool
+	// Told what the breaker of SMS does; both may be nil.
+	SMSTripped func(by string, until time.Time) // by: country or network
+	SMSRefused func()
 }
 
 // TestIdentity gives the test identity that to is now.

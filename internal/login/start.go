@@ -58,7 +58,7 @@ type Operation struct {
 // unknown address take the same way.
 //
 // Errors: ProjectNotFound, UnknownClient, CallOff, PhoneCannotSMS, CallbackRequired, CallbackUnknown, ShortState, Invalid,
-// Missing.
+// Missing; SMSPaused.
 func (s *Service) Start(ctx context.Context, r StartRequest) (Operation, error) {
 	p, ask, err := s.ask(ctx, r)
 	if err != nil {
@@ -67,7 +67,8 @@ func (s *Service) Start(ctx context.Context, r StartRequest) (Operation, error) 
 	if !p.Has(r.To.Channel()) {
 		return Operation{}, &latchkey.Error{Code: latchkey.CallOff, Field: string(r.To.Channel())}
 	}
-	if err := s.checkSMS(p, r.To); err != nil {
+	country, err := s.checkSMS(p, r.To)
+	if err != nil {
 		return Operation{}, err
 	}
 	switch {
@@ -92,8 +93,13 @@ func (s *Service) Start(ctx context.Context, r StartRequest) (Operation, error) 
 			Number: p.Approval == latchkey.ByNumber, LinkURL: r.LinkURL,
 			LinkHash: s.linkHash(id, p.ID, r.To), Started: now, Expires: now.Add(p.Codes.Life),
 		},
-		SignUp: p.Defence.SignUp, Test: test, Again: again, AgainHash: s.linkHash(again, p.ID, r.To), MessageTry: now.Add(latchkey.MessageLease),
+		SignUp: p.Defence.SignUp, Test: test, SMS: p.Defence.SMS, Country: country, Again: again, AgainHash: s.linkHash(again, p.ID, r.To),
+		MessageTry: now.Add(latchkey.MessageLease),
 	}, now)
+	s.tellSMS(started, err)
+	if err == nil {
+		err = started.Verdict
+	}
 	if err != nil {
 		return Operation{}, err
 	}

@@ -61,7 +61,7 @@ func answerTo(c latchkey.Code) (a answer, ok bool) {
 		return answer{400, "slow_down"}, true
 	case latchkey.ExpiredToken:
 		return answer{400, "expired_token"}, true
-	case latchkey.RateLimited, latchkey.ChallengeRequired:
+	case latchkey.RateLimited, latchkey.SMSPaused, latchkey.ChallengeRequired:
 		return answer{429, "temporarily_unavailable"}, true
 	case latchkey.Unavailable:
 		return answer{503, "temporarily_unavailable"}, true

@@ -96,6 +96,11 @@ func (s *Server) send(w http.ResponseWriter, r *http.Request, p latchkey.Project
 		return s.addressPage(r, p, at, cookie, at.Address, wrongAddress(p, at.Address)), nil
 	case latchkey.PhoneCannotSMS:
 		return s.addressPage(r, p, at, cookie, at.Address, noSMS(p)), nil
+	case latchkey.SMSPaused:
+		if at.Operation != "" { // the code that was sent before is still good
+			return s.codePage(r, p, at, cookie, noSMS(p), "").tooOften(err), nil
+		}
+		return s.addressPage(r, p, at, cookie, at.Address, noSMS(p)).tooOften(err), nil
 	case latchkey.RateLimited, latchkey.Unavailable, latchkey.Internal:
 		return s.notNow(r, p, at, cookie, err)
 	}

@@ -37,7 +37,11 @@ func (s *Store) CompleteChallenge(ctx context.Context, a latchkey.Attempt, now t
 			return latchkey.Outcome{}, err
 		}
 		out := a.Judge(old.challenge, old.guesses, old.user, now)
-		c := completion(a, old, &out, now)
+		back, err := s.takenBack(ctx, a, &out, now)
+		if err != nil {
+			return latchkey.Outcome{}, err
+		}
+		c := completion(a, old, &out, back, now)
 		held, err := s.store(ctx, c)
 		switch {
 		case err != nil:
@@ -86,7 +90,9 @@ func readAttempt(got *attemptLoaded, i int, r *row) {
 // completion is the change that stores out. The guards lock in one order, challenge, guesses, session, user, and so does a batch:
 // wrong answers at an address come before logins with it. Where old is foreseen, a refusal that changes nothing is guarded too: it
 // is none if what it was judged after never comes.
-func completion(a latchkey.Attempt, old *attemptLoaded, out *latchkey.Outcome, now time.Time) *change {
+func completion(
+	a latchkey.Attempt, old *attemptLoaded, out *latchkey.Outcome, back []latchkey.SMSTally, now time.Time,
+) *change {
 	c := newChange(orderOfAddress(a.Project, a.To) &^ 1)
 	if out.Verdict == nil {
 		c.order++
@@ -125,6 +131,10 @@ func completion(a latchkey.Attempt, old *attemptLoaded, out *latchkey.Outcome, n
 	if !out.Session.ID.IsZero() {
 		c.step(insertSession)
 		c.putSession(out.Session)
+	}
+	if len(back) > 0 {
+		c.forgetPendingSMS(a.Project, a.To)
+		c.countSMS(a.Project, back)
 	}
 	if !ended.Done {
 		return c.event(out.Event)

@@ -49,9 +49,16 @@ func (s *Store) StartChallenge(ctx context.Context, start latchkey.Start, now ti
 			c.guard(noGuesses)
 			c.putProjectAddress(start.Fresh.Project, start.Fresh.To)
 		}
-		*out = start.Judge(old.challenge, old.guesses, old.user, now)
+		var err error
+		*out, err = s.meter(ctx, start, start.Judge(old.challenge, old.guesses, old.user, now), old.user, now)
+		if err != nil || out.Verdict != nil {
+			return nil, err
+		}
 		if out.Resent {
 			c.holdChallenge(&old.challenge)
+		}
+		c.guardTrip(start.Fresh.Project, &out.SMS, now)
+		if out.Resent {
 			c.step(resendChallenge)
 			c.putResend(&out.Challenge)
 		} else {
@@ -62,6 +69,12 @@ func (s *Store) StartChallenge(ctx context.Context, start latchkey.Start, now ti
 		if !out.Message.Challenge.IsZero() {
 			c.step(insertMessage)
 			c.putMessage(out.Message)
+		}
+		if out.SMS != (latchkey.SMSEntry{}) {
+			c.storeSMS(start.Fresh.Project, start.Fresh.To, &out.SMS)
+		}
+		if out.SMS.Event != (latchkey.Event{}) {
+			return c.twoEvents(out.Event, out.SMS.Event), nil
 		}
 		return c.event(out.Event), nil
 	})

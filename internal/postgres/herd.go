@@ -106,7 +106,11 @@ func (s *Store) storeHerd(ctx context.Context, h *herd, xs []*herded, olds []*at
 		ahead.look(x.Attempt, olds[i])
 		x.out = x.Judge(olds[i].challenge, olds[i].guesses, olds[i].user, x.now)
 		ahead.remember(x.Attempt, olds[i], &x.out)
-		c := completion(x.Attempt, olds[i], &x.out, x.now)
+		back, err := s.takenBack(ctx, x.Attempt, &x.out, x.now)
+		if err != nil {
+			return false, err
+		}
+		c := completion(x.Attempt, olds[i], &x.out, back, x.now)
 		stmts[i], guards[i] = c.end(), c.guards
 	}
 	err = s.writes.carry(&job{

@@ -88,7 +88,7 @@ func largeHouse(t *testing.T) *pgx.Conn {
 		"projects": 1_000, "clients": 5_000, "keys": 3_000, "users": 10_000_000, "challenges": 1_000_000, "guesses": 1_000_000,
 		"guess_networks": 5_000_000, "codes": 1_000_000, "grants": 30_000_000, "sessions": 10_000_000, "device_logins": 100_000,
 		"once": 1_000_000, "outbox": 100_000, "events": 500_000_000, "archives": 1_000,
-		"limits": 1_000_000,
+		"limits": 1_000_000, "sms_counts": 10_000_000, "sms_days": 1_000_000, "sms_trips": 100_000, "sms_pending": 1_000_000,
 	}
 	exec := func(text string, args ...any) {
 		if _, err := c.Exec(t.Context(), text, args...); err != nil {
@@ -96,6 +96,7 @@ func largeHouse(t *testing.T) *pgx.Conn {
 		}
 	}
 	exec("INSERT INTO limits SELECT gen_random_uuid(), i, i FROM generate_series(1, 150) i")
+	exec("INSERT INTO sms_trips SELECT project, scope, min(at), 1 FROM sms_counts GROUP BY project, scope")
 	exec("ANALYZE")
 	for table, rows := range sizes {
 		exec("UPDATE pg_class SET reltuples = $2 WHERE oid IN (SELECT $1::regclass UNION SELECT indexrelid FROM pg_index WHERE indrelid = $1::regclass)", table, rows)
@@ -129,9 +130,14 @@ func fill(t *testing.T, s *Store) {
 		}
 		ch := ns.Challenge(p.ID, to, now)
 		ch.Link = i%3 == 0
-		started, err := s.StartChallenge(ctx, ns.Start(ch), now)
+		start := ns.Start(ch)
+		if i%2 == 0 {
+			start.Country, start.SMS.Budget = "DE", 1000
+		}
+		started, err := s.StartChallenge(ctx, start, now)
 		must(t, err)
 		a := ns.Staying(started.Challenge, latchkey.SessionID{}, now)
+		a.Country = start.Country
 		if i%3 == 0 {
 			a.Given = storetest.WrongCode
 		}

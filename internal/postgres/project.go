@@ -116,6 +116,8 @@ func deletesOfProject() []string {
 	return []string{
 		`DELETE FROM keys WHERE project = $1`, `DELETE FROM clients WHERE project = $1`,
 		`DELETE FROM outbox WHERE project = $1`, `DELETE FROM challenges WHERE project = $1`,
+		`DELETE FROM sms_counts WHERE project = $1`, `DELETE FROM sms_days WHERE project = $1`,
+		`DELETE FROM sms_trips WHERE project = $1`, `DELETE FROM sms_pending WHERE project = $1`,
 		`DELETE FROM guess_networks WHERE project = $1`, `DELETE FROM guesses WHERE project = $1`,
 		`DELETE FROM users WHERE project = $1`, `DELETE FROM sessions WHERE project = $1`,
 		`DELETE FROM device_logins WHERE project = $1`, `DELETE FROM codes WHERE project = $1`,

@@ -29,6 +29,14 @@ const (
 	sweepGuesses = `WITH whole AS (SELECT project, channel, address FROM guesses WHERE total = 0 AND whole <= $1
 			ORDER BY whole LIMIT $2 FOR UPDATE SKIP LOCKED)
 		DELETE FROM guesses g USING whole w WHERE g.project = w.project AND g.channel = w.channel AND g.address = w.address`
+	sweepSMSCounts = `WITH dead AS (SELECT project, scope, at FROM sms_counts WHERE at <= $1 ORDER BY at LIMIT $2 FOR UPDATE SKIP LOCKED)
+		DELETE FROM sms_counts o USING dead WHERE o.project = dead.project AND o.scope = dead.scope AND o.at = dead.at`
+	sweepSMSDays = `WITH dead AS (SELECT project, scope, day FROM sms_days WHERE day <= $1 ORDER BY day LIMIT $2 FOR UPDATE SKIP LOCKED)
+		DELETE FROM sms_days o USING dead WHERE o.project = dead.project AND o.scope = dead.scope AND o.day = dead.day`
+	sweepSMSTrips = `WITH dead AS (SELECT project, scope FROM sms_trips WHERE until <= $1 ORDER BY until LIMIT $2 FOR UPDATE SKIP LOCKED)
+		DELETE FROM sms_trips o USING dead WHERE o.project = dead.project AND o.scope = dead.scope`
+	sweepPendingSMS = `WITH dead AS (SELECT project, address, at, network FROM sms_pending WHERE at <= $1 ORDER BY at LIMIT $2 FOR UPDATE SKIP LOCKED)
+		DELETE FROM sms_pending o USING dead WHERE o.project = dead.project AND o.address = dead.address AND o.at = dead.at AND o.network = dead.network`
 	// Events are indexed by project and time: the projects that have any are found by skipping along that index.
 	sweepEvents = `WITH RECURSIVE found AS (
 			(SELECT project FROM events ORDER BY project LIMIT 1)
@@ -56,6 +64,10 @@ func (s *Store) Sweep(ctx context.Context, keepEvents time.Duration, limit int, 
 		{sweepDevices, now.Add(-latchkey.ChallengeMemory)},
 		{sweepOnce, now},
 		{sweepMessages, now},
+		{sweepSMSCounts, now.Add(-2 * latchkey.SMSDay)},
+		{sweepSMSDays, now.Add(-latchkey.SMSBestDays)},
+		{sweepSMSTrips, now.Add(-latchkey.SMSDay)},
+		{sweepPendingSMS, now.Add(-latchkey.SMSDay)},
 		{sweepGuesses, now},
 		{sweepEvents, now.Add(-keepEvents)},
 	} {

@@ -165,6 +165,7 @@ func (s *Store) DeleteUser(ctx context.Context, id latchkey.UserID, e latchkey.E
 	for _, a := range [...]latchkey.Address{u.Email, u.Phone} {
 		if !a.IsZero() {
 			c.forgetGuesses(u.Project, a)
+			c.forgetPendingSMS(u.Project, a)
 		}
 	}
 	stmts := []*stmt{c.event(e).end()}

@@ -41,7 +41,10 @@ func (s *Store) StartChallenge(ctx context.Context, start latchkey.Start, now ti
 				return latchkey.Started{}, err
 			}
 		}
-		out := start.Judge(old, g, u, now)
+		out, err := c.meter(start, start.Judge(old, g, u, now), u, now)
+		if err != nil || out.Verdict != nil {
+			return out, err
+		}
 		if out.Resent {
 			err = c.resendChallenge(out.Challenge)
 		} else {
@@ -55,7 +58,10 @@ func (s *Store) StartChallenge(ctx context.Context, start latchkey.Start, now ti
 				return out, err
 			}
 		}
-		return out, c.insertEvent(out.Event)
+		if err := c.insertEvent(out.Event); err != nil {
+			return out, err
+		}
+		return out, c.storeSMS(start.Fresh.Project, start.Fresh.To, out.SMS)
 	})
 }
 
@@ -163,6 +169,11 @@ func (s *Store) CompleteChallenge(ctx context.Context, a latchkey.Attempt, now t
 		}
 		if err := c.storeSession(out, now); err != nil {
 			return out, err
+		}
+		if out.Verdict == nil {
+			if err := c.takeBack(a, now); err != nil {
+				return out, err
+			}
 		}
 		return out, c.insertEvent(out.Event)
 	})

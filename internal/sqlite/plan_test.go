@@ -17,6 +17,7 @@ func TestNoLoginScansATable(t *testing.T) {
 		archiveProjects, archiveKeys, archiveClients, archiveUsers, archiveGuesses, archiveNetworks, archiveGrants, archiveSessions,
 		archiveEvents, archiveCursor,
 		sessionByID, sessionAndUser, sessionsOfUser, useSession, deleteSession, grantsOfSession, grantsOfUser, describeUser,
+		smsOf, pendingSMS, deletePendingSMS, forgetSMS, untripSMS, sweepSMSCounts, sweepSMSDays, sweepSMSTrips, sweepPendingSMS,
 		deviceByID, deviceByUserCode, judgeDevice, sweepSessions, sweepDevices, sweepOnce,
 		`DELETE FROM codes WHERE user = ?`, `DELETE FROM grants WHERE user = ?`, `DELETE FROM sessions WHERE user = ?`,
 	} {

@@ -94,6 +94,8 @@ func (s *Store) DeleteProject(ctx context.Context, id latchkey.ProjectID, e latc
 		}
 		for _, text := range [...]string{
 			`DELETE FROM outbox WHERE project = ?`, `DELETE FROM challenges WHERE project = ?`,
+			`DELETE FROM sms_counts WHERE project = ?`, `DELETE FROM sms_days WHERE project = ?`,
+			`DELETE FROM sms_trips WHERE project = ?`, `DELETE FROM sms_pending WHERE project = ?`,
 			`DELETE FROM guess_networks WHERE project = ?`, `DELETE FROM guesses WHERE project = ?`,
 			`DELETE FROM codes WHERE project = ?`, `DELETE FROM grants WHERE project = ?`,
 			`DELETE FROM sessions WHERE project = ?`, `DELETE FROM device_logins WHERE project = ?`,

@@ -39,6 +39,10 @@ func (s *Store) Sweep(ctx context.Context, keepEvents time.Duration, limit int, 
 			{sweepDevices, now.Add(-latchkey.ChallengeMemory)},
 			{sweepOnce, now},
 			{sweepMessages, now},
+			{sweepSMSCounts, now.Add(-2 * latchkey.SMSDay)},
+			{sweepSMSDays, now.Add(-latchkey.SMSBestDays)},
+			{sweepSMSTrips, now.Add(-latchkey.SMSDay)},
+			{sweepPendingSMS, now.Add(-latchkey.SMSDay)},
 			{sweepGuesses, now},
 		} {
 			q := c.stmt(kind.text)

@@ -165,6 +165,9 @@ func (s *Store) DeleteUser(ctx context.Context, id latchkey.UserID, e latchkey.E
 			if err := c.forgetGuesses(u.Project, a); err != nil {
 				return err
 			}
+			if err := c.forgetPendingSMS(u.Project, a); err != nil {
+				return err
+			}
 		}
 		for _, text := range [...]string{
 			`DELETE FROM codes WHERE user = ?`, `DELETE FROM grants WHERE user = ?`, `DELETE FROM sessions WHERE user = ?`, deleteUser,

@@ -116,6 +116,16 @@ func suite() map[string]func(*world) {
 		"AddEvent/is there":                            addsEvent,
 		"Events/newest first":                          eventsNewestFirst,
 
+		"Conversions/codes sent and taken back":     smsTakenBack,
+		"Conversions/known numbers do not count":    smsKnownNumbers,
+		"Conversions/the worst first, so many":      smsWorstFirst,
+		"Conversions/emails are not counted":        smsNotEmails,
+		"StartChallenge/the breaker trips once":     smsTrips,
+		"StartChallenge/tripped stores nothing":     smsTrippedStoresNothing,
+		"StartChallenge/counts of SMS are not lost": smsCountsNeverLost,
+		"ResetSMS/one scope, or all":                smsReset,
+		"Sweep/counts of SMS":                       sweepSMS,
+
 		"ClaimMessages/only what is due":   claimDue,
 		"ClaimMessages/oldest first":       claimOldestFirst,
 		"ClaimMessages/lease":              claimLease,

@@ -29,6 +29,7 @@ type Metrics struct {
 	missed   prometheus.Counter
 	blocked  *prometheus.CounterVec
 	dropped  prometheus.Counter
+	sms      smsMetrics
 }
 
 // New gives Metrics with every figure at zero. queued is asked for the number of messages that wait in this process
@@ -80,6 +81,7 @@ func New(queued func() int) *Metrics {
 		Name: "latchkey_refused_connections_total",
 		Help: "Connections that were closed at once because their network held too many open.",
 	})
+	m.sms = newSMSMetrics(m.registry)
 	if queued == nil {
 		queued = func() int { return 0 }
 	}

@@ -30,6 +30,8 @@ func TestNames(t *testing.T) {
 	m.PollRefused()
 	m.Limited("start-client")
 	m.LimiterMissed()
+	m.SMSTripped("country", time.Unix(1_900_000_000, 0))
+	m.SMSRefused()
 	m.Blocked("network")
 	m.ConnectionRefused()
 

@@ -238,8 +238,9 @@ func (d userData) user() latchkey.User {
 		ContactPhone: address(latchkey.Phone, d.ContactPhone), Person: d.Person, Registered: d.Registered, LastLogin: d.LastLogin,
 		Ban: latchkey.Ban{From: d.BanFrom, Until: d.BanUntil, Reason: d.BanReason}, Epoch: d.Epoch,
 	}
+	left := d.Networks
 	for i := range u.Networks {
-		d.Networks = d.Networks[copy(u.Networks[i][:], d.Networks):]
+		left = left[copy(u.Networks[i][:], left):]
 	}
 	return u
 }

@@ -23,6 +23,7 @@ type commandLine struct {
 	Key     keyCommands     `cmd:"" group:"manage" help:"The keys that sign tokens."`
 	Events  eventsCommand   `cmd:"" group:"manage" help:"List what happened, newest first: the audit trail."`
 
+	SMS     smsCommands    `cmd:"" name:"sms" group:"operate" help:"Look at which codes by SMS came back, and at the breaker."`
 	Limits  limitsCommands `cmd:"" group:"operate" help:"Look at how often each call may be made."`
 	Config  configCommands `cmd:"" group:"operate" help:"Look at the configuration."`
 	Migrate migrateCommand `cmd:"" group:"operate" help:"Bring the database up to this program's schema. serve and dev do it by themselves."`

@@ -175,9 +175,15 @@ func compare(kinds []*kind) []figure {
 			pair := call + ": " + k.name + ", against " + k.like
 			out = append(out,
 				figure{What: pair + ": different answers", Value: float64(len(looks)), Rule: exactly, Bound: 1},
+				figure{What: pair + ": medians, apart by", Value: 100 * (median(k.times[call])/median(kinds[i].times[call]) - 1), Unit: "%"},
 				figure{What: pair + ": p of the times", Value: mannWhitney(k.times[call], kinds[i].times[call]), Rule: atLeast, Bound: leastP},
 			)
 		}
 	}
 	return out
+}
+
+func median(values []float64) float64 {
+	sorted := slices.Sorted(slices.Values(values))
+	return sorted[len(sorted)/2]
 }

@@ -1,6 +1,8 @@
 package httpapi_test
 
 import (
+	"net/http"
+	"net/netip"
 	"testing"
 	"time"
 
@@ -87,4 +89,72 @@ func TestTestIdentitiesNeedNoCountry(t *testing.T) {
 	w.post(jwtPhone.path+"/request", jwtPhone.query(w), body{jwtPhone.member: jwtPhone.address}).ok(&out)
 	w.clock.move(time.Hour)
 	w.post(jwtPhone.path+"/request", jwtPhone.query(w), body{jwtPhone.member: jwtPhone.address}).fails(422, "002-043")
+}
+
+// TestBreakerOfSMS: once too many codes are lost, everybody gets the same 429, and nothing is sent; emails go on.
+func TestBreakerOfSMS(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	known := jwtPhone
+	known.address = "+12025550199"
+	w.userToken(known)
+	w.change(func(p *latchkey.Project) { p.Defence.SMS.Budget = 2 })
+	for _, number := range []string{"+12025550101", "+12025550102"} {
+		a := jwtPhone
+		a.address = number
+		w.start(a)
+	}
+	w.server.ClientIP = func(*http.Request) netip.Addr { return netip.MustParseAddr("198.51.100.9") } // not where known signed in
+	var bodies []string
+	for _, number := range []string{"+12025550103", known.address} {
+		r := w.post(jwtPhone.path+"/request", jwtPhone.query(w), body{jwtPhone.member: number})
+		r.fails(429, "002-057")
+		if wait := r.header.Get("Retry-After"); wait != "3600" {
+			t.Errorf("Retry-After is %q, want an hour", wait)
+		}
+		bodies = append(bodies, string(r.body))
+	}
+	if bodies[0] != bodies[1] {
+		t.Errorf("the answers tell who has an account:\n%s\n%s", bodies[0], bodies[1])
+	}
+	if len(w.outbox) > 0 {
+		t.Error("a message was made while the breaker was tripped")
+	}
+	w.start(jwtEmail)
+	w.clock.move(time.Hour)
+	w.start(jwtPhone)
+}
+
+// TestBreakerLetsPeopleHome: a number that signed in from the caller's network before gets its code all the same.
+func TestBreakerLetsPeopleHome(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.userToken(jwtPhone)
+	w.change(func(p *latchkey.Project) { p.Defence.SMS.Budget = 1 })
+	stranger := jwtPhone
+	stranger.address = "+12025550101"
+	w.start(stranger)
+	w.post(stranger.path+"/request", stranger.query(w), body{stranger.member: stranger.address}).fails(429, "002-057")
+	w.userToken(jwtPhone)
+}
+
+// TestObservedBreaker stops nothing.
+func TestObservedBreaker(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.change(func(p *latchkey.Project) { p.Defence.SMS.Budget, p.Defence.SMS.Breaker = 1, latchkey.BreakerObserve })
+	for range 3 {
+		w.start(jwtPhone)
+	}
+	events, err := w.store.Events(t.Context(), w.project, 20)
+	w.must(err)
+	trips := 0
+	for _, e := range events {
+		if e.Kind == latchkey.SMSTripped {
+			trips++
+		}
+	}
+	if trips != 1 {
+		t.Errorf("%d events of one trip, want 1", trips)
+	}
 }

@@ -39,3 +39,25 @@ func TestNoSMSToThisNumber(t *testing.T) {
 		b.contains(name, c.says)
 	}
 }
+
+// TestTrippedBreakerOnThePage: it says to use the email, and for how long; a code that was sent before is still good.
+func TestTrippedBreakerOnThePage(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.change(func(p *latchkey.Project) { p.Defence.SMS.Budget = 1 })
+	b := w.open("ui_locales", "en")
+	b.press("address", "address", "+12025550123")
+	b.shows("the code that trips it", 200, "code")
+	code := w.sentCode()
+	other := w.open("ui_locales", "en")
+	other.press("address", "address", "+12025550124")
+	other.shows("another number", 429, "address")
+	other.contains("another number", "No text message can be sent to this number. Use your email address instead.")
+	b.press("again")
+	b.shows("once more", 429, "code")
+	b.contains("once more", "Use your email address instead.")
+	b.press("code", "code", code)
+	if b.page.status >= 400 {
+		t.Errorf("the code that was sent before is refused: %d", b.page.status)
+	}
+}

@@ -180,7 +180,7 @@ func (c *change) forgetPendingSMS(p latchkey.ProjectID, to latchkey.Address) {
 func (s *Store) takenBack(
 	ctx context.Context, a latchkey.Attempt, out *latchkey.Outcome, now time.Time,
 ) ([]latchkey.SMSTally, error) {
-	if out.Verdict != nil || a.Country == "" {
+	if a.Country == "" || latchkey.CodeOf(out.Verdict) != "" {
 		return nil, nil
 	}
 	q := query(pendingSMS)

@@ -154,6 +154,19 @@ func TestConnectionsByIPv6(t *testing.T) {
 			}
 		})
 	}
+	c := &front.Connections{PerClient: 2}
+	one := func() bool {
+		_, err := c.Bound(&fakeListener{from: []string{"192.0.2.1"}}).Accept()
+		return err == nil
+	}
+	first, err := c.Bound(&fakeListener{from: []string{"192.0.2.1"}}).Accept()
+	if err != nil || !one() {
+		t.Fatal("two are refused")
+	}
+	_, _ = first.Close(), first.Close()
+	if !one() || one() {
+		t.Error("closing one twice gives back something else than one")
+	}
 	l := &fakeListener{}
 	if (&front.Connections{}).Bound(l) != net.Listener(l) {
 		t.Error("without a bound connections are counted")

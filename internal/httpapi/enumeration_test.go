@@ -61,7 +61,18 @@ func TestASVS_6_3_8_NobodyIsListed(t *testing.T) {
 					what += " of a closed project"
 				}
 				start := w.post(one.path+"/request", one.query(w), body{one.member: one.address})
-				right := w.codeOf(w.message())
+				m, kind := w.message(), latchkey.CodeMessage
+				switch {
+				case who != "a stranger" || !signUp.Closed:
+				case signUp.Contact == "":
+					kind = latchkey.EmptyMessage
+				default:
+					kind = latchkey.AccessMessage
+				}
+				if m.Kind != kind {
+					t.Errorf("%s: the message is for %q, want %q", what, m.Kind, kind)
+				}
+				right := w.codeOf(m)
 				operation, code := w.start(one)
 				again := w.post(one.path+"/request", one.query(w), body{one.member: one.address, "operation_id": operation})
 				w.message()

@@ -112,6 +112,9 @@ func TestKeys(t *testing.T) {
 			return nil
 		}
 		files++
+		if filepath.Base(path) == "event.go" {
+			return nil // the kinds of events are no texts, though some begin alike
+		}
 		b, err := os.ReadFile(path)
 		for _, m := range key.FindAllSubmatch(b, -1) {
 			used[string(m[1])] = path

@@ -87,6 +87,9 @@ func TestTestIdentitiesNeedNoCountry(t *testing.T) {
 		ID string `json:"operation_id"`
 	}
 	w.post(jwtPhone.path+"/request", jwtPhone.query(w), body{jwtPhone.member: jwtPhone.address}).ok(&out)
+	w.server.Login.NoTestIdentities = true // the operator switched them all off
+	w.post(jwtPhone.path+"/request", jwtPhone.query(w), body{jwtPhone.member: jwtPhone.address}).fails(422, "002-043")
+	w.server.Login.NoTestIdentities = false
 	w.clock.move(time.Hour)
 	w.post(jwtPhone.path+"/request", jwtPhone.query(w), body{jwtPhone.member: jwtPhone.address}).fails(422, "002-043")
 }

@@ -180,16 +180,22 @@ func (c *change) forgetPendingSMS(p latchkey.ProjectID, to latchkey.Address) {
 func (s *Store) takenBack(
 	ctx context.Context, a latchkey.Attempt, out *latchkey.Outcome, now time.Time,
 ) ([]latchkey.SMSTally, error) {
-	if a.Country == "" || latchkey.CodeOf(out.Verdict) != "" {
-		return nil, nil
-	}
-	q := query(pendingSMS)
-	q.putUUID(a.Project.UUID)
-	q.putText(a.To.Value())
-	pending, err := find(ctx, s, q, func(got *[]latchkey.SMSPending, r *row) {
-		*got = append(*got, latchkey.SMSPending{
-			At: r.getTime(), Network: latchkey.Scope(r.getText()), Country: latchkey.Scope(r.getText()), Codes: int(r.getInt()),
+	var pending []latchkey.SMSPending
+	if a.Country != "" && out.Verdict == nil {
+		q := query(pendingSMS)
+		q.putUUID(a.Project.UUID)
+		q.putText(a.To.Value())
+		found, err := find(ctx, s, q, func(got *[]latchkey.SMSPending, r *row) {
+			*got = append(*got, latchkey.SMSPending{
+				At: r.getTime(), Network: latchkey.Scope(r.getText()), Country: latchkey.Scope(r.getText()), Codes: int(r.getInt()),
+			})
 		})
-	})
-	return a.TakeBack(*pending, now), err
+		if err != nil {
+			return nil, err
+		}
+		pending = *found
+	} else {
+		a.Country = ""
+	}
+	return a.TakeBack(pending, now), nil
 }

@@ -292,3 +292,24 @@ func sweepSMS(w *world) {
 	}
 	w.converted("a fortnight later")
 }
+
+func smsDeleteProject(w *world) {
+	w.smsLogin(w.sms(w.Phone(), origin(1)).Challenge)
+	for range 3 {
+		w.sms(w.Phone(), origin(1))
+	}
+	w.must(w.DeleteProject(w.ctx(), w.project.ID, w.Event(latchkey.ProjectDeleted, w.project.ID, w.now)))
+	w.converted("a deleted project")
+}
+
+func smsDeleteUser(w *world) {
+	to := w.Phone()
+	w.sms(to, origin(1))
+	u := latchkey.NewUser(w.UserID(w.now), w.project.ID, to, w.now)
+	w.must(w.CreateUser(w.ctx(), u, w.Event(latchkey.UserCreated, w.project.ID, w.now)))
+	w.must(w.DeleteUser(w.ctx(), u.ID, w.Event(latchkey.UserDeleted, w.project.ID, w.now)))
+	w.smsLogin(w.sms(to, origin(1)).Challenge)
+	w.converted("the code from before the user was deleted waits for nobody",
+		latchkey.Conversion{Scope: "country:DE", LostHour: 1, LostDay: 1, BackDay: 1, BackBest: 1},
+		latchkey.Conversion{Scope: "network:192.0.2.1", LostHour: 1, LostDay: 1, BackDay: 1, BackBest: 1})
+}

@@ -123,6 +123,8 @@ func suite() map[string]func(*world) {
 		"StartChallenge/the breaker trips once":     smsTrips,
 		"StartChallenge/tripped stores nothing":     smsTrippedStoresNothing,
 		"StartChallenge/counts of SMS are not lost": smsCountsNeverLost,
+		"DeleteProject/takes the counts of SMS":     smsDeleteProject,
+		"DeleteUser/forgets codes that wait":        smsDeleteUser,
 		"ResetSMS/one scope, or all":                smsReset,
 		"Sweep/counts of SMS":                       sweepSMS,
 

@@ -143,7 +143,7 @@ func (s *server) command(args ...string) []byte {
 // project makes a project by the command, with these flags, and gives its id. No web origin may call it.
 func (s *server) project(name string, flags ...string) string {
 	s.t.Helper()
-	args := []string{"project", "create", name, "--json", "--callback-url", s.url + "/demo/callback", "--sms-country", "*"}
+	args := []string{"project", "create", name, "--json", "--callback-url", s.url + "/demo/callback", "--sms-country", "*", "--sms-breaker", "observe"}
 	var made struct {
 		ID string `json:"id"`
 	}

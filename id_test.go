@@ -135,6 +135,10 @@ func FuzzParseTokens(f *testing.F) {
 	f.Add(code.Reveal())
 	f.Add(strings.Repeat("A", 64))
 	f.Add(refresh.Reveal()[:63] + "\n")
+	session, _ := s.SessionToken(latchkey.SessionID{Handle: handleUnder(s, 1)})
+	device, _ := s.DeviceCode(latchkey.DeviceLoginID{Handle: handleUnder(s, 1)})
+	f.Add(session.Reveal())
+	f.Add(device.Reveal())
 	f.Fuzz(func(t *testing.T, text string) {
 		if id, generation, ok := s.ParseRefreshToken(latchkey.Secret(text)); ok {
 			if again, _ := s.RefreshToken(id, generation); again.Reveal() != text {
@@ -144,6 +148,16 @@ func FuzzParseTokens(f *testing.F) {
 		if id, ok := s.ParseAuthorizationCode(latchkey.Secret(text)); ok {
 			if again, _ := s.AuthorizationCode(id); again.Reveal() != text {
 				t.Errorf("ParseAuthorizationCode(%q) prints as %q", text, again.Reveal())
+			}
+		}
+		if id, ok := s.ParseSessionToken(latchkey.Secret(text)); ok {
+			if again, _ := s.SessionToken(id); again.Reveal() != text {
+				t.Errorf("ParseSessionToken(%q) prints as %q", text, again.Reveal())
+			}
+		}
+		if id, ok := s.ParseDeviceCode(latchkey.Secret(text)); ok {
+			if again, _ := s.DeviceCode(id); again.Reveal() != text {
+				t.Errorf("ParseDeviceCode(%q) prints as %q", text, again.Reveal())
 			}
 		}
 	})

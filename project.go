@@ -293,7 +293,7 @@ func ValidateRedirect(field, raw string) error {
 	u, err := url.Parse(raw)
 	bad := func(why string) error { return BadField(field, why+": "+raw) }
 	switch {
-	case err != nil || len(raw) > MaxURL:
+	case err != nil || len(raw) > MaxURL || !printable(raw): // JSON and stores would not keep other bytes as they are
 		return bad("not a URL")
 	case u.Scheme == "":
 		return bad("needs a scheme")
@@ -301,6 +301,8 @@ func ValidateRedirect(field, raw string) error {
 		return bad("must have no fragment")
 	case u.User != nil:
 		return bad("must have no user")
+	case strings.Contains(raw, "\\"): // browsers take it for a slash
+		return bad("must have no backslash")
 	}
 	switch u.Scheme {
 	case "https":
@@ -322,7 +324,9 @@ func printable(s string) bool {
 	return utf8.ValidString(s) && !strings.ContainsFunc(s, unicode.IsControl)
 }
 
+// validOrigin accepts what a browser may send as an Origin (RFC 6454 §6.2), and * instead of a port.
 func validOrigin(o string) bool {
-	u, err := url.Parse(strings.TrimSuffix(o, ":*"))
-	return err == nil && u.Scheme != "" && u.Host != "" && u.Path == "" && u.RawQuery == "" && u.Fragment == "" && u.User == nil
+	bare, any := strings.CutSuffix(o, ":*")
+	u, err := url.Parse(bare)
+	return err == nil && u.Scheme != "" && u.Hostname() != "" && bare == u.Scheme+"://"+u.Host && (!any || u.Port() == "" && !strings.HasSuffix(u.Host, ":"))
 }

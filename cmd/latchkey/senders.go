@@ -128,7 +128,11 @@ func options(u *url.URL, known ...string) (url.Values, error) {
 		return nil, errors.New("its query is malformed")
 	}
 	for name := range q {
-		if !slices.Contains(known, name) {
+		switch {
+		case slices.Contains(known, name):
+		case strings.Contains(u.RawQuery, "@"): // what was meant for a password is not quoted
+			return nil, errors.New("it has an @ in an option that there is not: special characters in passwords are percent-encoded")
+		default:
 			return nil, fmt.Errorf("it has no option %s: there are %s", strconv.Quote(name), strings.Join(known, ", "))
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/go-jose/go-jose/v4"
 
@@ -68,9 +69,9 @@ func clientKey(raw json.RawMessage) (jose.JSONWebKey, error) {
 	if json.Unmarshal(raw, &members) != nil {
 		return none, errors.New("it is no JSON object")
 	}
-	for _, private := range []string{"d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv"} {
-		if _, there := members[private]; there {
-			return none, fmt.Errorf("it has the private member %s: take it out, and make a new key if it has been seen", private)
+	for member := range members { // in any case: some libraries read D as d
+		if slices.Contains([]string{"d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv"}, strings.ToLower(member)) {
+			return none, fmt.Errorf("it has the private member %s: take it out, and make a new key if it has been seen", strings.ToLower(member))
 		}
 	}
 	for _, unused := range []string{"x5c", "x5u"} { // nothing here would check a certificate

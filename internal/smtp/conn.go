@@ -212,11 +212,15 @@ func enhanced(answer string) string {
 	return regexp.MustCompile(`^[245]\.\d{1,3}\.\d{1,3}`).FindString(answer)
 }
 
-// discreet keeps of an error what cannot quote the message: an SMTP answer shrinks to its code.
+// discreet keeps of an error what cannot quote the message: an SMTP answer shrinks to its code, and what is no answer to a word.
 func discreet(err error) error {
 	var answer *textproto.Error
-	if errors.As(err, &answer) {
+	var noise textproto.ProtocolError // quotes the line
+	switch {
+	case errors.As(err, &answer):
 		return fmt.Errorf("SMTP %d %s", answer.Code, enhanced(answer.Msg))
+	case errors.As(err, &noise):
+		return errors.New("an answer that is not SMTP")
 	}
 	return err
 }

@@ -75,7 +75,11 @@ func options(query string) (url.Values, error) {
 	}
 	q := url.Values{"prefix": {"latchkey:"}, "timeout": {"200ms"}, "addr": nil, "ca": nil}
 	for name, values := range given {
-		if _, known := q[name]; !known {
+		_, known := q[name]
+		switch {
+		case !known && strings.Contains(query, "@"): // what was meant for a password is not quoted
+			return nil, errors.New("there is an @ behind its ?: special characters in passwords are percent-encoded")
+		case !known:
 			return nil, fmt.Errorf("it has no option %q: there are addr, ca, prefix, timeout", name)
 		}
 		q[name] = values

@@ -306,7 +306,7 @@ func ValidateRedirect(field, raw string) error {
 	}
 	switch u.Scheme {
 	case "https":
-		if u.Host == "" {
+		if u.Hostname() == "" {
 			return bad("needs a host")
 		}
 	case "http":

@@ -106,8 +106,10 @@ func sevenBit(s string) bool {
 	return true
 }
 
-// words is a header's text, as encoded words of at most a line each where it must be (RFC 2047 §2).
+// words is a header's text, as encoded words of at most a line each where it must be (RFC 2047 §2). What looks like an encoded word
+// itself, in a project's name, is taken apart: its reader would decode it.
 func words(s string) string {
+	s = strings.ReplaceAll(s, "=?", "= ?")
 	return strings.ReplaceAll(mime.QEncoding.Encode("utf-8", s), "?= =?", "?=\r\n =?")
 }
 

@@ -99,3 +99,29 @@ func ignored(path string) bool {
 	}
 	return false
 }
+
+// TestEveryRuleHasItsRow: the table of rules in SECURITY.md names each of them, and what holds it.
+func TestEveryRuleHasItsRow(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join(root(t), "SECURITY.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, table, _ := strings.Cut(string(text), "## Rules, and what holds them")
+	table, _, _ = strings.Cut(table, "\n## ")
+	for _, rule := range strings.Fields("6.1.1 6.3.1 6.3.4 6.3.8 6.5.1 6.5.3 6.5.4 6.5.5 6.6.1 6.6.2 6.6.3 6.6.4 7.2.3 7.4.1 7.4.2 7.4.5 7.6.2 9.1.2 9.1.3 9.2.1 " +
+		"9.2.2 9.2.3 10.4.1 10.4.2 10.4.3 10.4.4 10.4.5 10.4.6 10.4.8 10.4.9 10.4.10 2.3.1 2.3.3 2.4.1 14.2.1 14.3.2 16.2.5 16.3.1 16.5.2") {
+		if !strings.Contains(table, "| ASVS "+rule+" |") {
+			t.Errorf("the table has no row for ASVS %s", rule)
+		}
+	}
+	for _, rule := range strings.Fields("6749 6750 7636 8252 7009 7662 7517 7518 8725 8414 9068 9207 9700 3834 6585") {
+		if !strings.Contains(table, "| RFC "+rule) {
+			t.Errorf("the table has no row for RFC %s", rule)
+		}
+	}
+	for _, rule := range []string{"NIST §3.1.3", "NIST §3.2.2", "NIST §3.1.1.2", "OIDC Core"} {
+		if !strings.Contains(table, "| "+rule) {
+			t.Errorf("the table has no row for %s", rule)
+		}
+	}
+}

@@ -37,9 +37,13 @@ type Outcome struct {
 	Event     Event
 }
 
+// NeedsUser reports whether Judge must know who has the address: only where the code is right. Else the store does not look,
+// so that the time of a wrong answer does not tell whether the address has an account (ASVS 6.3.8).
+func (a Attempt) NeedsUser() bool { return a.Given.Equal(a.Right) }
+
 // Judge is the rule of a login: the answer is judged, then counted against the address if it was wrong, or turned
 // into a session if it was right. c is the challenge that a.ID names, or zero; g the guesses at a.To from a.From; u
-// the user who has a.To, or zero.
+// the user who has a.To, or zero, if NeedsUser.
 func (a Attempt) Judge(c Challenge, g Guesses, u User, now time.Time) Outcome {
 	out := Outcome{Challenge: c, Guesses: g, User: u}
 	out.Event = Event{

@@ -340,3 +340,12 @@ func TestNIST_3_1_3_NewSecretDoesNotResetTheCount(t *testing.T) {
 		}
 	})
 }
+
+// TestASVS_6_3_8_WrongAnswersLookAtNobody: who has the address is looked up for the right code alone, so that the time of a
+// wrong one cannot tell.
+func TestASVS_6_3_8_WrongAnswersLookAtNobody(t *testing.T) {
+	t.Parallel()
+	if !attempt(right).NeedsUser() || attempt(wrong).NeedsUser() || attempt("").NeedsUser() {
+		t.Error("the user is looked up for a wrong code, or not for the right one")
+	}
+}

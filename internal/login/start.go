@@ -86,6 +86,12 @@ func (s *Service) Start(ctx context.Context, r StartRequest) (Operation, error) 
 	id := latchkey.ChallengeID{Handle: latchkey.NewHandle(now, s.Secrets.Current(), random())}
 	again, _ := latchkey.ParseChallengeID(r.Operation)
 	_, test := s.TestIdentity(p, r.To)
+	// Who is sent nothing must not be told by an answer that no sending went on beside. So a project that is closed leaves
+	// messages to the next round of the outbox, a second later at the most.
+	atOnce, try := !p.Defence.SignUp.Closed, now
+	if atOnce {
+		try = now.Add(latchkey.MessageLease)
+	}
 	started, err := s.Store.StartChallenge(ctx, latchkey.Start{
 		Fresh: latchkey.Challenge{
 			ID: id, Project: p.ID, To: r.To, Protocol: r.Protocol, Ask: ask, From: r.From, State: latchkey.Waiting,
@@ -94,7 +100,7 @@ func (s *Service) Start(ctx context.Context, r StartRequest) (Operation, error) 
 			LinkHash: s.linkHash(id, p.ID, r.To), Started: now, Expires: now.Add(p.Codes.Life),
 		},
 		SignUp: p.Defence.SignUp, Test: test, SMS: p.Defence.SMS, Country: country, Again: again, AgainHash: s.linkHash(again, p.ID, r.To),
-		MessageTry: now.Add(latchkey.MessageLease),
+		MessageTry: try,
 	}, now)
 	s.tellSMS(started, err)
 	if err == nil {
@@ -103,7 +109,7 @@ func (s *Service) Start(ctx context.Context, r StartRequest) (Operation, error) 
 	if err != nil {
 		return Operation{}, err
 	}
-	if !started.Message.Challenge.IsZero() {
+	if atOnce && !started.Message.Challenge.IsZero() {
 		select {
 		case s.Outbox <- started.Message:
 		default: // the worker is behind; it finds the row in the store

@@ -7,13 +7,13 @@ import (
 	"github.com/latchkey-dev/latchkey"
 )
 
-// What Attempt.Judge asks for, of an address of either channel.
+// What Attempt.Judge asks for, of an address of either channel; $6 is whether it must know the user.
 const (
 	attemptColumns = challengeColumns + `, ` + guessColumns + `, ` + userColumns
 	attemptTables  = `(SELECT 1) AS one LEFT JOIN challenges c ON c.id = $1 LEFT JOIN ` + guessTables + `
 		LEFT JOIN users u ON u.project = $2`
-	attemptLoadByEmail = `SELECT ` + attemptColumns + ` FROM ` + attemptTables + ` AND u.email = $4`
-	attemptLoadByPhone = `SELECT ` + attemptColumns + ` FROM ` + attemptTables + ` AND u.phone = $4`
+	attemptLoadByEmail = `SELECT ` + attemptColumns + ` FROM ` + attemptTables + ` AND u.email = $4 AND $6`
+	attemptLoadByPhone = `SELECT ` + attemptColumns + ` FROM ` + attemptTables + ` AND u.phone = $4 AND $6`
 )
 
 // attemptLoaded is what was loaded for an Attempt.
@@ -67,6 +67,7 @@ func attemptStatements(a latchkey.Attempt) []*stmt {
 	}
 	q.putHandle(a.ID.Handle)
 	q.putGuesser(a.Project, a.To, a.From.Network())
+	q.putBool(a.NeedsUser())
 	stmts := []*stmt{q}
 	if !a.OldSession.IsZero() {
 		stmts = append(stmts, sessionAndGrants(a.OldSession)...)

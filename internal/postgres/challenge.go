@@ -92,9 +92,9 @@ type startLoaded struct {
 }
 
 func (s *Store) loadStart(ctx context.Context, start latchkey.Start) (*startLoaded, error) {
-	q := query(startLoad)
+	q, needsUser := query(startLoad), start.NeedsUser()
 	switch {
-	case !start.NeedsUser():
+	case !needsUser:
 	case start.Fresh.To.Channel() == latchkey.Phone:
 		q = query(attemptLoadByPhone)
 	default:
@@ -102,10 +102,13 @@ func (s *Store) loadStart(ctx context.Context, start latchkey.Start) (*startLoad
 	}
 	q.putHandle(start.Again.Handle)
 	q.putGuesser(start.Fresh.Project, start.Fresh.To, start.Fresh.From.Network())
+	if needsUser {
+		q.putBool(true)
+	}
 	return find(ctx, s, q, func(got *startLoaded, r *row) {
 		r.getChallengeRow(&got.challenge)
 		got.guesses = r.getGuesses()
-		if start.NeedsUser() {
+		if needsUser {
 			r.getUserRow(&got.user)
 		}
 	})

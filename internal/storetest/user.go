@@ -199,8 +199,9 @@ func describeUserErrors(w *world) {
 
 func endSessions(w *world) {
 	to := w.Email()
-	u, g := w.grantOf(to)
-	s := w.stays(to).Session
+	_, g := w.grantOf(to)
+	stays := w.stays(to)
+	u, s := stays.User, stays.Session
 	e := w.Event(latchkey.UserLoggedOut, w.project.ID, w.now)
 	w.must(w.EndSessions(w.ctx(), u.ID, e))
 	user, grant := w.standing(u.ID, g.ID)
@@ -222,8 +223,9 @@ func endSessions(w *world) {
 
 func setBan(w *world) {
 	to := w.Email()
-	u, g := w.grantOf(to)
-	s := w.stays(to).Session
+	_, g := w.grantOf(to)
+	stays := w.stays(to)
+	u, s := stays.User, stays.Session
 	ban := latchkey.Ban{From: w.now.Add(time.Hour), Until: w.now.AddDate(7000, 0, 0), Reason: "Betrug"}
 	e := w.Event(latchkey.UserBanned, w.project.ID, w.now)
 	w.must(w.SetBan(w.ctx(), u.ID, ban, e))

@@ -11,7 +11,7 @@ import (
 
 // A reply is an answer, read to its end.
 type reply struct {
-	t      *testing.T
+	t      testing.TB
 	status int
 	header http.Header
 	body   []byte

@@ -46,7 +46,7 @@ var readReference = sync.OnceValue(func() reference {
 // A wire hands requests to a handler and holds both sides to the reference and to contract.md §1: what the reference
 // refuses must be answered with a 4xx, and what is answered must be in the reference.
 type wire struct {
-	t       *testing.T
+	t       testing.TB
 	handler http.Handler
 }
 

@@ -40,7 +40,7 @@ const (
 
 // A world is a whole server on a store of its own, with a clock that the test moves and an outbox that it reads.
 type world struct {
-	t       *testing.T
+	t       testing.TB
 	store   *spy
 	secrets latchkey.Secrets
 	signer  *jose.Signer
@@ -57,7 +57,7 @@ type world struct {
 }
 
 // newWorld makes a world. change may alter the server before it serves.
-func newWorld(t *testing.T, change ...func(*world)) *world {
+func newWorld(t testing.TB, change ...func(*world)) *world {
 	t.Helper()
 	store, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "latchkey.db"))
 	if err != nil {

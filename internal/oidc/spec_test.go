@@ -30,7 +30,7 @@ var readReference = sync.OnceValues(func() (routers.Router, error) {
 
 // checkReference holds both sides to api/openapi.yaml: what the reference refuses must be answered with a 4xx, and what
 // is answered must be in the reference.
-func checkReference(t *testing.T, label string, r *http.Request, sent []byte, a *http.Response, got []byte) {
+func checkReference(t testing.TB, label string, r *http.Request, sent []byte, a *http.Response, got []byte) {
 	t.Helper()
 	router, err := readReference()
 	if err != nil {

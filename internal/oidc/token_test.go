@@ -16,7 +16,7 @@ import (
 )
 
 // part decodes the header (0) or the claims (1) of a token.
-func part(t *testing.T, token string, i int) map[string]any {
+func part(t testing.TB, token string, i int) map[string]any {
 	t.Helper()
 	parts := strings.Split(token, ".")
 	if len(parts) != 3 {

@@ -50,7 +50,7 @@ const (
 
 // A world is a whole server on a store of its own, with a clock that the test moves and an outbox that it reads.
 type world struct {
-	t       *testing.T
+	t       testing.TB
 	store   *sqlite.Store
 	secrets latchkey.Secrets
 	login   *login.Service
@@ -64,7 +64,7 @@ type world struct {
 	issuer  string             // of project
 }
 
-func newWorld(t *testing.T, algorithm ...latchkey.Algorithm) *world {
+func newWorld(t testing.TB, algorithm ...latchkey.Algorithm) *world {
 	t.Helper()
 	w := &world{
 		t: t, outbox: make(chan latchkey.Message, 100), log: &logBuffer{},
@@ -230,7 +230,7 @@ func basic(id int, secret string) string {
 
 // A reply is an answer, read to its end.
 type reply struct {
-	t      *testing.T
+	t      testing.TB
 	status int
 	header http.Header
 	body   []byte
@@ -319,7 +319,7 @@ func (l *logBuffer) Write(p []byte) (int, error) {
 
 // A wire hands requests to a handler and holds the answers to what every one of them promises, and to the reference.
 type wire struct {
-	t       *testing.T
+	t       testing.TB
 	handler http.Handler
 }
 

@@ -38,8 +38,9 @@ func FuzzWithQuery(f *testing.F) {
 		if was, _ := url.Parse(target); u.Scheme != was.Scheme || u.Host != was.Host || u.Path != was.Path || u.Fragment != "" {
 			t.Errorf("%q leads to %q", target, got)
 		}
+		_, query, _ := strings.Cut(got, "?") // a registered path may spell a parameter; it is its owner's
 		for _, name := range []string{"code", "state"} {
-			if n := strings.Count(strings.ReplaceAll(got, "?", "&")+"&", "&"+name+"="); n != 1 {
+			if n := strings.Count("&"+strings.ReplaceAll(query, "?", "&"), "&"+name+"="); n != 1 {
 				t.Errorf("%s stands %d times in %q", name, n, got)
 			}
 		}

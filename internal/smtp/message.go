@@ -36,7 +36,7 @@ func (s *Sender) compose(e latchkey.Envelope) (message, error) {
 	id := hex.EncodeToString(sum[:16]) // of a form that fits a header, whatever e.ID is
 	b := make([]byte, 0, 1024+len(e.Text)+len(e.HTML)+len(e.HTML)/8)
 	for _, h := range [][2]string{
-		{"From", from.String()},
+		{"From", sender(from)},
 		{"To", (&mail.Address{Address: to}).String()},
 		{"Subject", words(oneLine(e.Subject))},
 		{"Date", s.cfg.Now().Format(time.RFC1123Z)},
@@ -111,6 +111,15 @@ func sevenBit(s string) bool {
 func words(s string) string {
 	s = strings.ReplaceAll(s, "=?", "= ?")
 	return strings.ReplaceAll(mime.QEncoding.Encode("utf-8", s), "?= =?", "?=\r\n =?")
+}
+
+// sender is an address with its name. Where an encoded word has to be, net/mail writes a backslash as it is, which RFC 2047 §5 lets
+// stand in no name, and readers then find no sender at all: such a name is written in base64.
+func sender(a mail.Address) string {
+	if ascii(a.Name) || !strings.Contains(a.Name, `\`) {
+		return a.String()
+	}
+	return mime.BEncoding.Encode("utf-8", a.Name) + " " + (&mail.Address{Address: a.Address}).String()
 }
 
 // oneLine keeps a header one header.

@@ -2,6 +2,7 @@ package latchkey
 
 import (
 	"context"
+	"net/netip"
 	"time"
 )
 
@@ -233,6 +234,19 @@ type Limiter interface {
 	Take(ctx context.Context, ts []Take, now time.Time) ([]Tally, error)
 	// Close gives up connections.
 	Close() error
+}
+
+// A Captcha makes puzzles that cost a person nothing and a program something, and judges their solutions. What it makes is for
+// one project. It remembers nothing: whether a solution is used for the first time is Once's to say.
+type Captcha interface {
+	// Provider names who makes the puzzles, and the key that its own script on a page needs; empty when there is none.
+	Provider() (p CaptchaProvider, siteKey string)
+	// Puzzle gives a new puzzle.
+	Puzzle(p ProjectID, now time.Time) (Puzzle, error)
+	// Check judges a solution, as it came over the wire, from whoever is at an address. It ends with ctx.
+	// Errors: ChallengeRequired for a solution that is wrong, too old, another project's, or none at all; Unavailable when an
+	// outside service does not answer.
+	Check(ctx context.Context, p ProjectID, solution string, from netip.Addr, now time.Time) (Solution, error)
 }
 
 // A Bell wakes the polls that wait for a challenge, to look at it again. It may wake them for nothing: after its connection

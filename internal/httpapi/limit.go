@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"time"
 
@@ -20,17 +21,18 @@ func (s *Server) limit(w http.ResponseWriter, r *http.Request, may ask, p latchk
 	return err
 }
 
-// limitStart is limit for a start call.
-func (s *Server) limitStart(w http.ResponseWriter, r *http.Request, p latchkey.ProjectID, to latchkey.Address) error {
-	var test bool
-	if !p.IsZero() {
-		project, _ := s.Store.Project(r.Context(), p) // what fails, the call itself meets again
-		_, test = s.Login.TestIdentity(project, to)
-	}
+// limitStart is limit for a start call. solution is that of a CAPTCHA; empty: none came.
+func (s *Server) limitStart(w http.ResponseWriter, r *http.Request, p latchkey.Project, to latchkey.Address, solution string) error {
+	ip := s.clientIP(r)
+	_, test := s.Login.TestIdentity(p, to)
 	standing, err := s.Gate.Start(r.Context(), limits.Sign{
-		Caller: limits.Caller{IP: s.clientIP(r), Project: p}, To: to, Country: address.Country(to), Test: test,
+		Caller: limits.Caller{IP: ip, Project: p.ID}, To: to, Country: address.Country(to), Test: test,
+		Captcha: s.Captcha.Policy(p), Solution: s.Captcha.Solution(p.ID, solution, ip),
 	}, s.Login.Now())
 	tell(w, standing)
+	if errors.Is(err, latchkey.ChallengeRequired) {
+		return puzzled{err, p.ID}
+	}
 	return err
 }
 
@@ -42,18 +44,24 @@ func tell(w http.ResponseWriter, standing limits.Standing) {
 	}
 }
 
-// counted gives the project that a call counts for: id, or that of client if that is not zero. It is zero for one that does
-// not exist, so that nobody fills the limiter with what he makes up. What else fails, the call itself meets again.
+// counted gives the id of called. It is zero without a gate, which would count it.
 func (s *Server) counted(ctx context.Context, id latchkey.ProjectID, client latchkey.ClientID) latchkey.ProjectID {
-	switch {
-	case s.Gate == nil:
+	if s.Gate == nil {
 		return latchkey.ProjectID{}
-	case client != 0:
+	}
+	return s.called(ctx, id, client).ID
+}
+
+// called gives the project that a call is for: id, or that of client if that is not zero. It is zero for one that does not
+// exist, so that nobody fills the limiter with what he makes up. What else fails, the call itself meets again.
+func (s *Server) called(ctx context.Context, id latchkey.ProjectID, client latchkey.ClientID) latchkey.Project {
+	if client != 0 {
 		c, _ := s.Store.Client(ctx, client)
-		return c.Project
-	case id.IsZero():
-		return id
+		id = c.Project
+	}
+	if id.IsZero() {
+		return latchkey.Project{}
 	}
 	p, _ := s.Store.Project(ctx, id)
-	return p.ID
+	return p
 }

@@ -26,7 +26,7 @@ func limited(t *testing.T, entries ...string) func(*world) {
 		t.Fatal(err)
 	}
 	return func(w *world) {
-		w.server.Gate = &limits.Gate{Limiter: memory.NewLimiter(1 << 12), Table: table, Key: w.secrets.LimiterKey(), Challenges: true}
+		w.server.Gate = &limits.Gate{Limiter: memory.NewLimiter(1 << 12), Table: table, Key: w.secrets.LimiterKey()}
 		w.server.ClientIP = func(r *http.Request) netip.Addr {
 			ip, _ := netip.ParseAddr(r.Header.Get("X-From"))
 			return ip

@@ -16,6 +16,7 @@ type startBody struct {
 	SendLink  bool   `json:"send_link"`
 	LinkURL   string `json:"link_url"`
 	Operation string `json:"operation_id"`
+	Solution  string `json:"altcha"` // of a CAPTCHA
 }
 
 type startBodyPhone struct {
@@ -23,6 +24,7 @@ type startBodyPhone struct {
 	SendLink  bool   `json:"send_link"`
 	LinkURL   string `json:"link_url"`
 	Operation string `json:"operation_id"`
+	Solution  string `json:"altcha"`
 }
 
 type operation struct {
@@ -52,7 +54,7 @@ func (s *Server) start(p latchkey.Protocol, ch latchkey.Channel) handler {
 		if err != nil {
 			return err
 		}
-		if err := s.limitStart(w, r, s.counted(r.Context(), req.Project, req.Client), req.To); err != nil {
+		if err := s.limitStart(w, r, s.called(r.Context(), req.Project, req.Client), req.To, solution(r, body)); err != nil {
 			return err
 		}
 		req.SendLink, req.LinkURL, req.Operation = body.SendLink, body.LinkURL, body.Operation

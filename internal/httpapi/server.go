@@ -11,6 +11,7 @@
 //	user.go      the signed-in person
 //	authorize.go the way to the hosted login
 //	widget.go    how a project's own login form looks
+//	captcha.go   puzzles, and who is asked for a solution
 //	limit.go     how often a call may be made
 //	request.go   request ids, clean paths, the access line
 //	status.go    health, the reference, and what is the same for everybody
@@ -32,6 +33,7 @@ import (
 
 	"github.com/latchkey-dev/latchkey"
 	"github.com/latchkey-dev/latchkey/internal/account"
+	"github.com/latchkey-dev/latchkey/internal/captcha"
 	"github.com/latchkey-dev/latchkey/internal/limits"
 	"github.com/latchkey-dev/latchkey/internal/login"
 	"github.com/latchkey-dev/latchkey/internal/polls"
@@ -54,6 +56,8 @@ type Server struct {
 	Verdict func(channel latchkey.Channel, protocol latchkey.Protocol, verdict string)
 	// Gate says how often a call may be made; nil: as often as anybody likes.
 	Gate *limits.Gate
+	// Captcha tells people from programs; nil: nobody is asked.
+	Captcha *captcha.Service
 	// Polls has the places of held polls; nil: any number.
 	Polls *polls.Places
 	// ClientIP says where a request came from; nil: from the peer of the connection.
@@ -89,6 +93,7 @@ func (s *Server) Routes() []Route {
 		{"POST", "/api/login/phone/confirm", s.confirm(latchkey.JWT, latchkey.Phone)},
 		{"POST", "/api/oauth2/login/email/confirm", s.confirm(latchkey.OAuth2, latchkey.Email)},
 		{"POST", "/api/oauth2/login/phone/confirm", s.confirm(latchkey.OAuth2, latchkey.Phone)},
+		{"GET", "/api/captcha", s.puzzle},
 		{"GET", "/api/otc/code", s.waitForLink},
 		{"GET", "/api/otc/push", s.push},
 		{"POST", "/api/oauth2/token", s.giveToken},

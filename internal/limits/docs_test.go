@@ -25,9 +25,12 @@ func TestASVS_6_1_1_LimitsAreDocumented(t *testing.T) {
 		if p.Only != "" {
 			what += " by " + string(p.Only)
 		}
+		if p.Solved {
+			what += " with a solved CAPTCHA"
+		}
 		limit := p.Limit.String()
 		if p.Beyond == latchkey.ChallengeRequired {
-			limit += ", then a challenge"
+			limit += ", then a CAPTCHA"
 		}
 		fmt.Fprintf(&want, "| `%s` | %s | %s | %s | %s |\n", p.Name, what, p.By, limit, p.Why)
 	}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"hash"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -29,9 +30,9 @@ type Gate struct {
 	// Key hides addresses from whoever reads the limiter's memory. It is the same on every node; when it changes, addresses
 	// are counted from nothing.
 	Key []byte
-	// Challenges says that callers can be asked for a challenge. Without it nothing is held to a policy that would ask for one:
-	// a refusal in its place would let strangers lock an address's owner out.
-	Challenges bool
+	// Known reports whether the address of a start has signed in before from where the start comes from. It is asked when a
+	// policy that strangers can use up would refuse, and not before. It may be nil.
+	Known func(ctx context.Context, s Sign) (bool, error)
 	// Screen turns away who gets no code at all; the zero value turns nobody away.
 	Screen Screen
 	// Limited is told of every refusal, before it is answered: for metrics and the audit trail. It may be nil.
@@ -79,11 +80,22 @@ type Sign struct {
 	Caller
 	To      latchkey.Address
 	Country string // of a phone, as a two-letter code; empty when unknown
-	Solved  bool   // a challenge came with it: policies that ask for one let it pass
-	// Known says that To has signed in from this network or this browser before. Strangers elsewhere, who use up what the
-	// address has from everywhere, are then none of its business: it is counted by what this network asks for alone.
+	// Captcha is when the project asks for a CAPTCHA. Without one, and with CaptchaNever, nothing is held to a policy that would
+	// ask for one: a refusal in its place would let strangers lock an address's owner out.
+	Captcha latchkey.CaptchaPolicy
+	// Solution judges the solution of a CAPTCHA that came with the request; nil if none came. It is asked once, after the
+	// policies by client, so that nobody has it checked as often as he likes.
+	// Errors: ChallengeRequired when the solution is not good.
+	Solution func(ctx context.Context) error
+	// Known says that To has signed in from this browser before. Strangers elsewhere, who use up what the address has from
+	// everywhere, are then none of its business: it is counted by what this network asks for alone.
 	Known bool
 	Test  bool // To is a test identity of the project, to which nothing is sent: nothing is counted
+}
+
+// solves reports whether a CAPTCHA has any meaning for s.
+func (s Sign) solves() bool {
+	return s.Captcha == latchkey.CaptchaSuspicious || s.Captcha == latchkey.CaptchaAlways
 }
 
 // A Standing is how the client network stands with the policy that leaves it least, for the RateLimit fields of the answer.
@@ -92,6 +104,9 @@ type Sign struct {
 type Standing struct {
 	Policy Policy
 	Tally  latchkey.Tally
+	// Again is until this network may ask for a message to the same address again, as far as its own asking goes: for a page
+	// of ours that offers it.
+	Again time.Duration
 }
 
 // Fields gives the values of the RateLimit and RateLimit-Policy fields (draft-ietf-httpapi-ratelimit-headers, §3 and §4): so
@@ -130,68 +145,144 @@ func (g *Gate) Start(ctx context.Context, s Sign, now time.Time) (Standing, erro
 	if err := g.Screen.listed(ctx, s); err != nil {
 		return Standing{}, err
 	}
-	standing, err := g.pass(ctx, Start, s, now)
+	standing, err := g.start(ctx, s, now)
 	if err == nil {
 		err = g.Screen.reached(ctx, s)
 	}
 	return standing, err
 }
 
+// start asks the policies by client first, then for the solution of a CAPTCHA, or the want of one in a project that always
+// asks for it, and then everything else. So a start without one costs its address nothing.
+func (g *Gate) start(ctx context.Context, s Sign, now time.Time) (Standing, error) {
+	solution := s.Solution != nil && s.solves()
+	if !solution && s.Captcha != latchkey.CaptchaAlways {
+		return g.pass(ctx, s, g.takes(Start, s, false), now)
+	}
+	all := g.takes(Start, s, solution)
+	first := 0
+	for first < len(all) && !all[first].shared && all[first].By != ByClientAddress {
+		first++
+	}
+	standing, err := g.pass(ctx, s, all[:first], now)
+	switch {
+	case err != nil:
+		return standing, err
+	case !solution:
+		return standing, &latchkey.Error{Code: latchkey.ChallengeRequired, RetryAfter: time.Second}
+	}
+	if err := s.Solution(ctx); err != nil {
+		return standing, err
+	}
+	rest, err := g.pass(ctx, s, all[first:], now)
+	standing.Again = rest.Again
+	return standing, err
+}
+
 // Confirm lets an answer with a code go on.
 func (g *Gate) Confirm(ctx context.Context, c Caller, now time.Time) (Standing, error) {
-	return g.pass(ctx, Confirm, Sign{Caller: c}, now)
+	return g.pass(ctx, Sign{Caller: c}, g.takes(Confirm, Sign{Caller: c}, false), now)
 }
 
 // Poll lets a device wait for its link.
 func (g *Gate) Poll(ctx context.Context, c Caller, now time.Time) (Standing, error) {
-	return g.pass(ctx, Poll, Sign{Caller: c}, now)
+	return g.pass(ctx, Sign{Caller: c}, g.takes(Poll, Sign{Caller: c}, false), now)
 }
 
 // Token lets a call about tokens go on.
 func (g *Gate) Token(ctx context.Context, c Caller, now time.Time) (Standing, error) {
-	return g.pass(ctx, Token, Sign{Caller: c}, now)
+	return g.pass(ctx, Sign{Caller: c}, g.takes(Token, Sign{Caller: c}, false), now)
 }
 
 // Page lets a call of a hosted page go on.
 func (g *Gate) Page(ctx context.Context, c Caller, now time.Time) (Standing, error) {
-	return g.pass(ctx, Page, Sign{Caller: c}, now)
+	return g.pass(ctx, Sign{Caller: c}, g.takes(Page, Sign{Caller: c}, false), now)
 }
 
-func (g *Gate) pass(ctx context.Context, c Call, s Sign, now time.Time) (Standing, error) {
-	if g == nil {
-		return Standing{}, nil
-	}
-	ls, ts := g.takes(c, s)
-	if len(ts) == 0 {
-		return Standing{}, nil
-	}
-	tallies, err := g.Limiter.Take(ctx, ts, now)
-	if err != nil {
-		return Standing{}, err
-	}
-	var standing Standing
-	for i, t := range tallies {
-		if ls[i].By == ByClient && (standing.Policy.Name == "" || !t.Allowed || t.Remaining < standing.Tally.Remaining) {
-			standing = Standing{ls[i].Policy, t}
+// A count is a policy that a call is held to, and the key that it counts under.
+type count struct {
+	*line
+	key    string
+	shared bool // strangers can use it up too: it is passed over for an address that is known here
+}
+
+// pass asks the limiter for all of cs, in their order. Where one that strangers share refuses an address that is known here,
+// it asks for the rest: what was taken before stays taken, and nothing is counted twice.
+func (g *Gate) pass(ctx context.Context, s Sign, cs []count, now time.Time) (standing Standing, err error) {
+	var wait time.Duration // until what was taken can be taken again
+	for len(cs) > 0 {
+		tallies, err := g.Limiter.Take(ctx, takesOf(cs), now)
+		if err != nil {
+			return standing, err
 		}
-		if !t.Allowed {
-			if g.Limited != nil {
-				g.Limited(ctx, ls[i].Policy, s.Caller)
+		refused := -1
+		for i, t := range tallies {
+			again := again(t, cs[i].rate)
+			if cs[i].By == ByClient && (standing.Policy.Name == "" || !t.Allowed || t.Remaining < standing.Tally.Remaining) {
+				standing.Policy, standing.Tally = cs[i].Policy, t
 			}
-			return standing, &latchkey.Error{Code: ls[i].Beyond, RetryAfter: t.Retry, Err: &Refused{ls[i].Policy}}
+			if cs[i].By == ByClient || cs[i].By == ByClientAddress {
+				standing.Again = max(standing.Again, again)
+			}
+			wait = max(wait, again)
+			if !t.Allowed {
+				refused = i
+			}
 		}
+		if refused < 0 {
+			return standing, nil
+		}
+		c := cs[refused]
+		known, err := g.known(ctx, s, c)
+		switch {
+		case err != nil:
+			return standing, err
+		case !known:
+			if g.Limited != nil {
+				g.Limited(ctx, c.Policy, s.Caller)
+			}
+			return standing, &latchkey.Error{Code: c.Beyond, RetryAfter: wait, Err: &Refused{c.Policy}}
+		}
+		cs = slices.DeleteFunc(slices.Clone(cs[refused+1:]), func(c count) bool { return c.shared })
 	}
 	return standing, nil
 }
 
-// takes gives the policies that a call is held to, in the order of the table, and what each asks of the limiter.
-func (g *Gate) takes(c Call, s Sign) ([]*line, []latchkey.Take) {
+// known reports whether c, which refuses s, is to be passed over.
+func (g *Gate) known(ctx context.Context, s Sign, c count) (bool, error) {
+	if !c.shared || g.Known == nil {
+		return false, nil
+	}
+	return g.Known(ctx, s)
+}
+
+// again is until t's key has a unit again.
+func again(t latchkey.Tally, r latchkey.Rate) time.Duration {
+	if !t.Allowed {
+		return t.Retry
+	}
+	return max(0, t.Reset-time.Duration(r.Burst-1)*r.Every)
+}
+
+func takesOf(cs []count) []latchkey.Take {
+	ts := make([]latchkey.Take, len(cs))
+	for i, c := range cs {
+		ts[i] = latchkey.Take{Key: c.key, Rate: c.rate}
+	}
+	return ts
+}
+
+// takes gives what a call is held to, in the order of the table. solved says that it comes with a solved CAPTCHA.
+func (g *Gate) takes(c Call, s Sign, solved bool) []count {
+	if g == nil {
+		return nil
+	}
 	g.once.Do(g.prepare)
 	all := g.lines[c]
 	if len(all) == 0 {
-		return nil, nil
+		return nil
 	}
-	ls, ts := make([]*line, 0, len(all)), make([]latchkey.Take, 0, len(all))
+	out := make([]count, 0, len(all))
 	network, hidden := string(latchkey.NetworkOf(s.IP)), ""
 	if !s.To.IsZero() {
 		hidden = g.hide(s.To)
@@ -199,20 +290,25 @@ func (g *Gate) takes(c Call, s Sign) ([]*line, []latchkey.Take) {
 	var keys strings.Builder // of all of them, in one piece
 	keys.Grow(64 * len(all))
 	for _, l := range all {
-		if l.Only != "" && l.Only != s.To.Channel() || l.Beyond == latchkey.ChallengeRequired && (!g.Challenges || s.Solved || s.Known) {
+		shared := l.By == ByAddress || l.By == ByRange || l.By == ByCountry
+		asks := l.Beyond == latchkey.ChallengeRequired
+		switch {
+		case l.Only != "" && l.Only != s.To.Channel(), l.Solved && !solved, asks && (solved || !s.solves()), shared && s.Known:
 			continue
 		}
 		whom, ok := s.whom(l.By, network, hidden)
 		if !ok {
 			continue
 		}
-		ls = append(ls, l)
 		from := keys.Len()
 		keys.WriteString(l.prefix)
 		keys.WriteString(whom)
-		ts = append(ts, latchkey.Take{Key: keys.String()[from:], Rate: l.rate})
+		if l.Apart && solved {
+			keys.WriteString(":solved")
+		}
+		out = append(out, count{l, keys.String()[from:], shared})
 	}
-	return ls, ts
+	return out
 }
 
 // whom gives what of a call a policy counts by; ok is false when the call has none of it. network is where it is from, and

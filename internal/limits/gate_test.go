@@ -53,7 +53,7 @@ func newWorld(t *testing.T, change ...string) *world {
 		t.Fatal(err)
 	}
 	s := &spy{Limiter: memory.NewLimiter(1 << 16), taken: map[string]int{}}
-	return &world{T: t, Gate: limits.Gate{Limiter: s, Table: table, Key: []byte("a key"), Challenges: true}, spy: s, now: noon}
+	return &world{T: t, Gate: limits.Gate{Limiter: s, Table: table, Key: []byte("a key")}, spy: s, now: noon}
 }
 
 func email(s string) latchkey.Address { return latchkey.CanonicalAddress(latchkey.Email, s) }
@@ -63,7 +63,7 @@ var game = latchkey.ProjectID{UUID: latchkey.UUID{1}}
 
 // from is a sign-in at an address from an IP.
 func from(ip string, to latchkey.Address) limits.Sign {
-	s := limits.Sign{Caller: limits.Caller{IP: netip.MustParseAddr(ip), Project: game}, To: to}
+	s := limits.Sign{Caller: limits.Caller{IP: netip.MustParseAddr(ip), Project: game}, To: to, Captcha: latchkey.CaptchaSuspicious}
 	if to.Channel() == latchkey.Phone {
 		s.Country = "DE"
 	}
@@ -142,7 +142,7 @@ func TestEachPolicyStopsWhatItIsFor(t *testing.T) {
 			if tt.limit != "" {
 				change = append(change, tt.policy+"="+tt.limit)
 			}
-			w := newWorld(t, change...)
+			w := newWorld(t, append(change, "start-wait-first=off", "start-wait-second=off", "start-wait-third=off")...)
 			burst := policy(t, w.Table, tt.policy).Limit.Burst
 			for i := range burst {
 				if by := w.start(tt.sign(i)); by != "" {
@@ -170,17 +170,16 @@ func TestASVS_6_1_1_NoLockOut(t *testing.T) {
 		t.Errorf("a flood from 5,000 networks, and the next start is refused by %q, want a challenge by start-address", by)
 	}
 	solved, known := owner, owner
-	solved.Solved, known.Known = true, true
-	for what, s := range map[string]limits.Sign{"with a solved challenge": solved, "from a known network": known} {
+	solved.Solution, known.Known = right, true
+	for what, s := range map[string]limits.Sign{"with a solved CAPTCHA": solved, "in a known browser": known} {
 		if by := w.start(s); by != "" {
 			t.Errorf("the owner %s is refused by %s", what, by)
 		}
+		w.now = w.now.Add(30 * time.Second)
 	}
-	for range 10 {
-		w.start(solved)
-	}
-	if by := w.start(solved); by != "start-client-address" {
-		t.Errorf("twelve solved challenges from one network, and the next start is refused by %q, want start-client-address", by)
+	w.start(solved)
+	if by := w.start(solved); !strings.HasPrefix(by, "start-wait-") {
+		t.Errorf("a second solved CAPTCHA at once, and the next start is refused by %q, want a wait", by)
 	}
 }
 
@@ -210,7 +209,7 @@ func TestInventedAddressesMakeFewKeys(t *testing.T) {
 	for i := range 10_000 {
 		w.start(from("192.0.2.7", email(fmt.Sprint(i, "@example.com"))))
 	}
-	if n := len(w.spy.taken); n > 2*60+10 {
+	if n := len(w.spy.taken); n > 6*60+10 { // of each that passed: three waits, the hour of its network, its own hour and day
 		t.Errorf("10,000 invented addresses from one network made %d keys", n)
 	}
 }
@@ -284,12 +283,13 @@ func TestOrder(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.start(from("2001:db8::1", phone("+4915112345678")))
-	const want = "start-client start-client-sms start-site start-client-address start-address start-range start-country start-project start-server"
+	const want = "start-client start-client-sms start-site start-wait-first start-wait-second start-wait-third " +
+		"start-client-address start-address start-address-day start-range start-country start-project start-server"
 	if got := keys(w); got != want {
 		t.Errorf("asked in the order\n%s, want\n%s", got, want)
 	}
 	w.start(from("2001:db8::1", email("a@example.com")))
-	if got := keys(w); got != "start-client start-site start-client-address start-address start-project start-server" {
+	if got := keys(w); got != "start-client start-site start-wait-first start-wait-second start-wait-third start-client-address start-address start-address-day start-project start-server" {
 		t.Errorf("a start by email asks %s", got)
 	}
 }
@@ -323,7 +323,7 @@ func TestASVS_16_2_5_KeysHideAddresses(t *testing.T) {
 			}
 		}
 	}
-	other := limits.Gate{Limiter: w.spy, Table: w.Table, Key: []byte("another key"), Challenges: true}
+	other := limits.Gate{Limiter: w.spy, Table: w.Table, Key: []byte("another key")}
 	_, _ = other.Start(t.Context(), from("2001:db8::1", email("person@example.com")), w.now)
 	last := w.spy.asked[len(w.spy.asked)-1]
 	for _, before := range w.spy.asked[0] {
@@ -351,7 +351,7 @@ func TestStandingIsTheClientsAlone(t *testing.T) {
 	if err != nil || sms.Policy.Name != "start-client-sms" || sms.Tally.Remaining != 9 {
 		t.Errorf("standing %+v, %v; want start-client-sms, which leaves less", sms, err)
 	}
-	got, err = w.Start(t.Context(), from("192.0.2.7", victim), w.now)
+	got, err = w.Start(t.Context(), from("192.0.2.8", victim), w.now)
 	if w.refusedBy(err) != "start-address" || got.Policy.By != limits.ByClient || !got.Tally.Allowed {
 		t.Errorf("refused for its address a call has the standing %+v, want that of its client", got)
 	}
@@ -399,11 +399,9 @@ func TestTestIdentitiesAreNotCounted(t *testing.T) {
 // TestAChangedLimitHoldsAtOnce: whoever raises a limit that keeps honest people out sees them come in.
 func TestAChangedLimitHoldsAtOnce(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, "start-client=2/1d")
+	w := newWorld(t, "start-client=1/1d")
 	s := from("192.0.2.7", email("a@example.com"))
-	for range 3 {
-		w.start(s)
-	}
+	w.start(s)
 	if by := w.start(s); by != "start-client" {
 		t.Fatalf("refused by %q, want start-client", by)
 	}
@@ -411,7 +409,8 @@ func TestAChangedLimitHoldsAtOnce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	restarted := &world{T: t, Gate: limits.Gate{Limiter: w.spy, Table: table, Key: w.Key, Challenges: true}, spy: w.spy, now: w.now}
+	restarted := &world{T: t, Gate: limits.Gate{Limiter: w.spy, Table: table, Key: w.Key}, spy: w.spy, now: w.now}
+	restarted.now = w.now.Add(time.Minute)
 	if by := restarted.start(s); by != "" {
 		t.Errorf("the limit was raised, and %s goes on refusing", by)
 	}
@@ -435,7 +434,7 @@ func TestARefusalSaysNothingOfTheCaller(t *testing.T) {
 	for range 4 {
 		_, err = w.Start(t.Context(), s, w.now)
 	}
-	if err == nil || !strings.Contains(err.Error(), "start-client-address") {
+	if err == nil || !strings.Contains(err.Error(), "start-wait-first") {
 		t.Fatalf("the refusal is %v", err)
 	}
 	if strings.Contains(err.Error(), "person") || strings.Contains(err.Error(), "192.0.2") {

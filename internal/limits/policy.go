@@ -53,11 +53,24 @@ type Policy struct {
 	// Beyond is what a call gets that is over the limit: RateLimited, or ChallengeRequired where a refusal would let
 	// strangers lock an address's owner out.
 	Beyond latchkey.Code
-	Why    string // this number, and no other
+	Solved bool // limits starts that came with a solved CAPTCHA only
+	// Apart counts starts with a solved CAPTCHA apart from the others: the start that was told to solve one is counted already,
+	// and its repetition a moment later must not have to wait for that.
+	Apart bool
+	Why   string // this number, and no other
 }
 
 // A Table is all policies, in the order in which they are asked.
 type Table []Policy
+
+// The waits between messages to one address from one network. From a clean state messages go at 0, 30, 90, 210 and 3600 s.
+const (
+	waitFirst  = "start-wait-first"
+	waitSecond = "start-wait-second"
+	waitThird  = "start-wait-third"
+
+	day = 24 * time.Hour
+)
 
 // Default gives the table as it is when nobody changes it.
 func Default() Table {
@@ -76,10 +89,20 @@ func defaultStarts() Table {
 			"An SMS costs 5 to 30 cents: one network can spend no more than a few euros an hour."),
 		start("start-site", BySite, evenly(600, 10*time.Minute),
 			"Ten networks' worth: a site has 65,536 of them, and could otherwise be 65,536 clients."),
-		start("start-client-address", ByClientAddress, Limit{2, time.Hour, 3},
+		pause(waitFirst, Limit{1, 30 * time.Second, 1},
+			"30 s between a first message and a second: mail and SMS take so long."),
+		pause(waitSecond, Limit{1, 90 * time.Second, 2},
+			"60 s between the second and the third: whoever asks so often has the wrong address, or a mailbox that is slow."),
+		pause(waitThird, Limit{1, 210 * time.Second, 3},
+			"120 s between the third and the fourth."),
+		start("start-client-address", ByClientAddress, Limit{1, time.Hour, 4},
 			"At most 5 messages in any hour to one address from one network: a first one, a resend or two, and another login later."),
 		challenge("start-address", ByAddress, evenly(10, time.Hour),
-			"At most 20 messages in any hour to one address from everywhere; past that a challenge, not a refusal, or strangers could lock its owner out."),
+			"At most 20 messages in any hour to one address from everywhere; past that a CAPTCHA, not a refusal, or strangers could lock its owner out."),
+		challenge("start-address-day", ByAddress, evenly(50, day),
+			"At most 100 messages in any day to one address from everywhere, past which a CAPTCHA is asked for."),
+		solved("start-address-solved", ByAddress, evenly(20, day),
+			"At most 40 more in any day for solved CAPTCHAs: a machine that solves them all day fills no mailbox."),
 		sms("start-range", ByRange, Limit{60, time.Hour, 20},
 			"Fraud on SMS uses ranges of numbers that someone rented; of 10,000 honest numbers few sign in within one hour."),
 		sms("start-country", ByCountry, Limit{1000, time.Hour, 300},
@@ -190,5 +213,17 @@ func sms(name string, by By, l Limit, why string) Policy {
 func challenge(name string, by By, l Limit, why string) Policy {
 	p := start(name, by, l, why)
 	p.Beyond = latchkey.ChallengeRequired
+	return p
+}
+
+func solved(name string, by By, l Limit, why string) Policy {
+	p := start(name, by, l, why)
+	p.Solved = true
+	return p
+}
+
+func pause(name string, l Limit, why string) Policy {
+	p := start(name, ByClientAddress, l, why)
+	p.Apart = true
 	return p
 }

@@ -37,7 +37,7 @@ func TestTheDefaultTable(t *testing.T) {
 			t.Errorf("%s counts by %s and comes after a wider one", p.Name, p.By)
 		}
 		last[p.Call] = rank
-		if p.By == limits.ByAddress && p.Beyond != latchkey.ChallengeRequired {
+		if p.By == limits.ByAddress && p.Beyond != latchkey.ChallengeRequired && !p.Solved {
 			t.Errorf("%s refuses an address, wherever it is signed in from: whoever floods it locks its owner out (ASVS 6.1.1)", p.Name)
 		}
 		if p.Beyond != latchkey.RateLimited && p.Beyond != latchkey.ChallengeRequired {

@@ -1,0 +1,149 @@
+package siteverify_test
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/latchkey-dev/latchkey"
+	"github.com/latchkey-dev/latchkey/internal/siteverify"
+)
+
+var (
+	noon = time.Date(2030, 1, 2, 12, 0, 0, 0, time.UTC)
+	game = latchkey.ProjectID{UUID: latchkey.UUID{1}}
+	ip   = netip.MustParseAddr("192.0.2.7")
+)
+
+// room is a Captcha over a service that answers as it is told.
+func room(t *testing.T, p latchkey.CaptchaProvider, service http.HandlerFunc) *siteverify.Captcha {
+	t.Helper()
+	s := httptest.NewServer(service)
+	t.Cleanup(s.Close)
+	c, err := siteverify.New(siteverify.Config{Provider: p, SiteKey: "site", Secret: "secret", URL: s.URL, Timeout: 5 * time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func says(status int, body string) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(status)
+		fmt.Fprint(w, body)
+	}
+}
+
+// TestWhatTheServiceIsAsked: the form that both services' documentation has.
+func TestWhatTheServiceIsAsked(t *testing.T) {
+	t.Parallel()
+	for provider, siteKey := range map[latchkey.CaptchaProvider]string{latchkey.Turnstile: "", latchkey.HCaptcha: "site"} {
+		c := room(t, provider, func(w http.ResponseWriter, r *http.Request) {
+			for name, want := range map[string]string{"secret": "secret", "response": "a solution", "remoteip": "192.0.2.7", "sitekey": siteKey} {
+				if got := r.PostFormValue(name); got != want {
+					t.Errorf("%s is told %s=%q, want %q", provider, name, got, want)
+				}
+			}
+			if r.Method != http.MethodPost || r.URL.RawQuery != "" {
+				t.Errorf("%s is asked by %s %s", provider, r.Method, r.URL)
+			}
+			fmt.Fprint(w, `{"success":true,"error-codes":[]}`)
+		})
+		got, err := c.Check(t.Context(), game, "a solution", ip, noon)
+		if err != nil || got.ID.IsZero() || !got.Dies.Equal(noon.Add(siteverify.Life)) {
+			t.Errorf("%s: %+v, %v", provider, got, err)
+		}
+		other, err := c.Check(t.Context(), game, "a solution", ip, noon)
+		if err != nil || other.ID != got.ID {
+			t.Errorf("%s: one solution has two ids: %v", provider, err)
+		}
+		if name, key := c.Provider(); name != provider || key != "site" {
+			t.Errorf("%s: is %s with %q", provider, name, key)
+		}
+		if p, err := c.Puzzle(game, noon); err != nil || p != (latchkey.Puzzle{Provider: provider, SiteKey: "site"}) {
+			t.Errorf("%s: puzzle %+v, %v", provider, p, err)
+		}
+	}
+}
+
+// TestASVS_16_5_2_JudgementsAndFailures: only a clear yes is one; a clear no is the caller's, and everything else is an outage.
+func TestASVS_16_5_2_JudgementsAndFailures(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		status int
+		body   string
+		want   latchkey.Code
+	}{
+		"yes":                      {200, `{"success":true}`, ""},
+		"yes, for this project":    {200, `{"success":true,"cdata":"` + game.String() + `"}`, ""},
+		"yes, for another one":     {200, `{"success":true,"cdata":"00000000-0000-4000-8000-000000000001"}`, latchkey.ChallengeRequired},
+		"no":                       {200, `{"success":false,"error-codes":["invalid-input-response"]}`, latchkey.ChallengeRequired},
+		"too old or used":          {200, `{"success":false,"error-codes":["timeout-or-duplicate"]}`, latchkey.ChallengeRequired},
+		"no, with a 400":           {400, `{"success":false,"error-codes":["bad-request"]}`, latchkey.ChallengeRequired},
+		"the secret is wrong":      {200, `{"success":false,"error-codes":["invalid-input-secret"]}`, latchkey.Unavailable},
+		"the service is broken":    {200, `{"success":false,"error-codes":["internal-error"]}`, latchkey.Unavailable},
+		"a 500 that says yes":      {500, `{"success":true}`, latchkey.Unavailable},
+		"a redirect":               {302, ``, latchkey.Unavailable},
+		"no JSON":                  {200, `<html>`, latchkey.Unavailable},
+		"JSON of something else":   {200, `{}`, latchkey.Unavailable},
+		"an answer without reason": {200, `{"success":false}`, latchkey.Unavailable},
+		"more than anybody says":   {200, `{"success":true,"x":"` + strings.Repeat("x", 1<<17) + `"}`, latchkey.Unavailable},
+	} {
+		c := room(t, latchkey.Turnstile, says(tt.status, tt.body))
+		got, err := c.Check(t.Context(), game, "a solution", ip, noon)
+		if code := latchkey.CodeOf(err); code != tt.want || (err == nil) == got.ID.IsZero() {
+			t.Errorf("%s: %+v, %v; want %q", name, got, err, tt.want)
+		}
+		if err != nil && (strings.Contains(err.Error(), "a solution") || strings.Contains(err.Error(), "127.0.0.1")) {
+			t.Errorf("%s: the error shows what it must not: %v", name, err)
+		}
+	}
+}
+
+// TestAServiceThatDoesNotAnswer is an outage after a while, and nothing is waited for that was given up.
+func TestAServiceThatDoesNotAnswer(t *testing.T) {
+	t.Parallel()
+	silent := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }))
+	t.Cleanup(silent.Close)
+	for name, url := range map[string]string{"silence": silent.URL, "nobody": "http://127.0.0.1:1"} {
+		c, err := siteverify.New(siteverify.Config{Provider: latchkey.HCaptcha, SiteKey: "site", Secret: "secret", URL: url, Timeout: 50 * time.Millisecond})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := c.Check(t.Context(), game, "a solution", netip.Addr{}, noon); latchkey.CodeOf(err) != latchkey.Unavailable {
+			t.Errorf("%s gives %v", name, err)
+		}
+	}
+}
+
+// TestNothingToAskAbout: what is no solution at all is not carried to the service.
+func TestNothingToAskAbout(t *testing.T) {
+	t.Parallel()
+	c := room(t, latchkey.Turnstile, func(http.ResponseWriter, *http.Request) { t.Error("the service is asked") })
+	for _, s := range []string{"", strings.Repeat("x", 20_000)} {
+		if _, err := c.Check(t.Context(), game, s, ip, noon); latchkey.CodeOf(err) != latchkey.ChallengeRequired {
+			t.Errorf("%d bytes give %v", len(s), err)
+		}
+	}
+}
+
+func TestNewNamesWhatIsMissing(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		cfg   siteverify.Config
+		names string
+	}{
+		{siteverify.Config{Provider: latchkey.Altcha, SiteKey: "k", Secret: "s"}, "captcha"},
+		{siteverify.Config{Provider: latchkey.Turnstile, Secret: "s"}, "captcha-site-key"},
+		{siteverify.Config{Provider: latchkey.Turnstile, SiteKey: `a"b`, Secret: "s"}, "captcha-site-key"},
+		{siteverify.Config{Provider: latchkey.HCaptcha, SiteKey: "k"}, "captcha-secret"},
+	} {
+		if _, err := siteverify.New(tt.cfg); err == nil || !strings.Contains(err.Error(), "("+tt.names+")") {
+			t.Errorf("%+v: %v, want an error that names %s", tt.cfg, err, tt.names)
+		}
+	}
+}

@@ -65,7 +65,7 @@ type Secrets struct{ list []derived }
 type derived struct {
 	id                                                           SecretID
 	code, link, match, authz, refresh, session, device, userCode macKey
-	limiter                                                      macKey
+	limiter, captcha                                             macKey
 	seal                                                         cipher.AEAD
 }
 
@@ -97,6 +97,15 @@ func NewSecrets(masters ...[]byte) (Secrets, error) {
 func (s Secrets) LimiterKey() []byte {
 	sum := s.list[0].limiter.sum(func(b []byte) []byte { return append(b, "addresses"...) })
 	return sum[:]
+}
+
+// CaptchaKeys sign the puzzles of a CAPTCHA, one for each master secret, newest first.
+func (s Secrets) CaptchaKeys() (keys [][]byte) {
+	for _, d := range s.list {
+		sum := d.captcha.sum(func(b []byte) []byte { return append(b, "puzzles"...) })
+		keys = append(keys, sum[:])
+	}
+	return keys
 }
 
 // Current is the fingerprint of the master secret that makes new things.
@@ -250,7 +259,7 @@ func derive(master []byte) (derived, error) {
 	return derived{
 		id: SecretID(key("fingerprint", 2)), code: mac("code"), link: mac("link"), match: mac("match"),
 		authz: mac("authorization code"), refresh: mac("refresh token"), session: mac("session"), device: mac("device code"),
-		userCode: mac("user code"), limiter: mac("limiter"), seal: aead,
+		userCode: mac("user code"), limiter: mac("limiter"), captcha: mac("captcha"), seal: aead,
 	}, nil
 }
 

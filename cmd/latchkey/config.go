@@ -63,6 +63,7 @@ type config struct {
 	secrets   latchkey.Secrets
 	senders   map[latchkey.Channel][]latchkey.Sender
 	place     placer // nil without a file of places
+	captcha   captchaChoice
 	block     blockFiles
 	checkMX   bool
 	noTests   bool // no test identity is one
@@ -99,6 +100,7 @@ func (s settings) check(from *origins, now func() time.Time) (config, error) {
 		secrets, problems := readSecrets(s.Secret, s.SecretFile, from)
 		c.secrets, j.problems = secrets, append(j.problems, problems...)
 	}
+	c.captcha = j.captcha(s.Captcha)
 	c.block, c.checkMX = j.block(s.Block), s.CheckMX
 	c.noTests = s.NoTestIdentities
 	c.limits = j.limiter(s.limiterSettings, s.databaseSettings)

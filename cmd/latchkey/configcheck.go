@@ -57,6 +57,7 @@ func (c configCheck) Run(a *app) error {
 	add("limiter", c.limiterName())
 	add("limiter-down", c.LimiterDown)
 	add("limit", strings.Join(c.Limit, ", "))
+	add("captcha", c.captchaSettings.shown())
 	add("block", strings.Join(c.Block, " "))
 	add("check-mx", strconv.FormatBool(c.CheckMX))
 	add("no-test-identities", strconv.FormatBool(c.NoTestIdentities))

@@ -19,6 +19,7 @@ import (
 
 	"github.com/latchkey-dev/latchkey"
 	"github.com/latchkey-dev/latchkey/internal/admin"
+	"github.com/latchkey-dev/latchkey/internal/altcha"
 	"github.com/latchkey-dev/latchkey/internal/devinbox"
 	"github.com/latchkey-dev/latchkey/internal/front"
 	"github.com/latchkey-dev/latchkey/internal/jose"
@@ -107,7 +108,7 @@ func (d devCommand) open(ctx context.Context, a *app, listener net.Listener, pol
 	senders := []latchkey.Sender{inbox}
 	s, err := newServer(ctx, house{
 		tendHeap: a.Getenv("GOGC") == "",
-		store:    store, bell: &memory.Bell{}, secrets: secrets, publicURL: demo.url, now: a.Now, shutdown: 10 * time.Second, polls: polls, limits: limits, clientIP: front.Peer, place: place,
+		store:    store, bell: &memory.Bell{}, secrets: secrets, publicURL: demo.url, now: a.Now, shutdown: 10 * time.Second, polls: polls, limits: limits, captcha: captchaChoice{difficulty: altcha.DefaultDifficulty}, clientIP: front.Peer, place: place,
 		senders: map[latchkey.Channel][]latchkey.Sender{latchkey.Email: senders, latchkey.Phone: senders},
 		log:     newLog(a.Stderr, level),
 		dev: func(closing <-chan struct{}) (*pages.Dev, error) {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/latchkey-dev/latchkey"
 	"github.com/latchkey-dev/latchkey/internal/limits"
+	"github.com/latchkey-dev/latchkey/internal/login"
 	"github.com/latchkey-dev/latchkey/internal/memory"
 	"github.com/latchkey-dev/latchkey/internal/outage"
 	"github.com/latchkey-dev/latchkey/internal/postgres"
@@ -130,6 +131,13 @@ func (s *server) gate(ctx context.Context, metrics *telemetry.Metrics) (*limits.
 		Limiter: limiter, Table: s.limits.table, Key: s.secrets.LimiterKey(),
 		Screen: s.screen(w), Limited: w.limited,
 	}, nil
+}
+
+// knownTo asks whether the address of a start has signed in from its network before.
+func knownTo(logins *login.Service) func(context.Context, limits.Sign) (bool, error) {
+	return func(ctx context.Context, s limits.Sign) (bool, error) {
+		return logins.Known(ctx, s.Project, s.To, latchkey.Origin{IP: s.IP})
+	}
 }
 
 // limitsCommands is `latchkey limits`.

@@ -39,6 +39,7 @@ type projectFlags struct {
 	SessionLife   span     `placeholder:"TIME" help:"How long it stays signed in at the longest. Default: 30d."`
 	smsFlags
 	signUpFlags
+	captchaFlags
 	lookFlags
 }
 
@@ -78,7 +79,7 @@ func (f projectFlags) apply(p latchkey.Project) (latchkey.Project, error) {
 	if p, err = f.signUpFlags.apply(p); err != nil {
 		return p, err
 	}
-	return f.lookFlags.apply(p)
+	return f.lookFlags.apply(f.captchaFlags.apply(p))
 }
 
 // replace puts given in place of old, unless the flag is absent. One empty value empties the list.

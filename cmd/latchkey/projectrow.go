@@ -37,6 +37,7 @@ type projectRow struct {
 	Privacy        string   `json:"privacy"`
 	smsRow
 	signUpRow
+	Captcha string `json:"captcha"`
 
 	Texts   map[string]latchkey.LookTexts `json:"texts"` // by locale; "" is for every other
 	Created time.Time                     `json:"created"`
@@ -55,7 +56,7 @@ func rowOfProject(p latchkey.Project) projectRow {
 		CodeTries: p.Codes.Tries, LinkApproval: string(p.Approval), SessionIdle: seconds(p.Sessions.Idle),
 		SessionLife: seconds(p.Sessions.Life), Logo: p.Logo, Color: p.Color, DarkColor: p.Look.DarkColor, Theme: string(p.Look.Theme),
 		Terms: p.Look.Terms, Privacy: p.Look.Privacy, Texts: texts, Created: p.Created,
-		smsRow: rowOfSMS(p.Defence.SMS), signUpRow: rowOfSignUp(p.Defence),
+		smsRow: rowOfSMS(p.Defence.SMS), signUpRow: rowOfSignUp(p.Defence), Captcha: string(p.Defence.Captcha),
 	}
 }
 
@@ -71,6 +72,7 @@ func showProject(w io.Writer, o outputSettings, p latchkey.Project) error {
 		row("Allowed origins", strings.Join(p.AllowedOrigins, " "))
 		row("Channels", strings.Join(channelNames(p.Channels), " "))
 		row("Locale", p.DefaultLocale)
+		row("Captcha", string(p.Defence.Captcha))
 		row("Algorithm", string(p.Algorithm))
 		row("Token life", human(p.TokenLife))
 		row("Access life", human(p.AccessLife))

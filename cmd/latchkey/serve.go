@@ -87,7 +87,7 @@ func assemble(ctx context.Context, a *app, cfg config, store latchkey.Store, bel
 	s, err := newServer(ctx, house{
 		tendHeap: a.Getenv("GOGC") == "",
 		store:    store, bell: bell, secrets: cfg.secrets, senders: cfg.senders, publicURL: cfg.publicURL, now: a.Now,
-		drain: cfg.drain, shutdown: cfg.shutdown, polls: cfg.polls, limits: cfg.limits, block: cfg.block, checkMX: cfg.checkMX, noTests: cfg.noTests,
+		drain: cfg.drain, shutdown: cfg.shutdown, polls: cfg.polls, limits: cfg.limits, captcha: cfg.captcha, block: cfg.block, checkMX: cfg.checkMX, noTests: cfg.noTests,
 		clientIP: cfg.front.clients(log), place: cfg.place, metrics: numbers, log: log,
 	})
 	if err == nil {

@@ -48,6 +48,7 @@ type house struct {
 	shutdown  time.Duration
 	polls     pollLimits
 	limits    limiterChoice // without a table: no limits
+	captcha   captchaChoice
 	block     blockFiles
 	checkMX   bool
 	noTests   bool
@@ -93,6 +94,10 @@ func newServer(ctx context.Context, h house) (*server, error) {
 		PublicURL: h.publicURL, Hold: hold, Closing: s.closing, Now: h.now, NoTestIdentities: h.noTests,
 		SMSTripped: metrics.SMSTripped, SMSRefused: metrics.SMSRefused,
 	}
+	if gate != nil {
+		gate.Known = knownTo(logins)
+	}
+	puzzles := s.captchas(store)
 	places := &polls.Places{Most: h.polls.all, PerClient: h.polls.perClient, Holding: metrics.Polls, Refused: metrics.PollRefused}
 	api := &httpapi.Server{
 		Login:    logins,
@@ -100,13 +105,13 @@ func newServer(ctx context.Context, h house) (*server, error) {
 		Accounts: &account.Service{Store: store, Signer: signer, PublicURL: h.publicURL, Now: h.now},
 		Sessions: &session.Service{Store: store, Secrets: h.secrets, Now: h.now},
 		Store:    readiness{store, s.closing}, Log: h.log,
-		Observe: metrics.Request, Verdict: metrics.Login, Gate: gate, Polls: places, ClientIP: h.clientIP,
+		Observe: metrics.Request, Verdict: metrics.Login, Gate: gate, Captcha: puzzles, Polls: places, ClientIP: h.clientIP,
 	}
 	standard := &oidc.Server{
 		Login: logins, Tokens: api.Tokens, Accounts: api.Accounts, Store: store,
 		Sessions: api.Sessions, Secrets: h.secrets, Catalog: texts,
 		PublicURL: h.publicURL, Log: h.log, Now: h.now,
-		ClientIP: h.clientIP, Observe: metrics.Request, Place: h.place, Gate: gate, Polls: places,
+		ClientIP: h.clientIP, Observe: metrics.Request, Place: h.place, Gate: gate, Captcha: puzzles, Polls: places,
 	}
 	web := &pages.Server{
 		Login: logins, Catalog: texts, PublicURL: h.publicURL, Log: h.log, Now: h.now, ClientIP: h.clientIP,

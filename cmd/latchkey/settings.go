@@ -34,6 +34,7 @@ type settings struct {
 	MaxPollsPerClient string `setting:"" group:"reach" default:"256" placeholder:"N" help:"How many of them may be of one IPv4 address or IPv6 /64. Default: ${default}."`
 
 	limiterSettings
+	captchaSettings
 	blockSettings
 	testIdentitySettings
 

@@ -27,11 +27,13 @@ var table = map[string]room{
 	"internal/session": {house: []string{""}},
 	"internal/archive": {house: []string{""}},
 	"internal/limits":  {house: []string{""}},
+	"internal/captcha": {house: []string{""}},
 
 	// Rooms that only compute.
 	"internal/address":   {house: []string{""}, outside: []string{"github.com/nyaruka/phonenumbers", "golang.org/x/net"}},
 	"internal/blocklist": {house: []string{"", "internal/address"}},
 	"internal/form":      {house: []string{""}},
+	"internal/altcha":    {house: []string{""}, outside: []string{"github.com/altcha-org/altcha-lib-go"}},
 	"internal/cookie":    {house: []string{""}},
 	"internal/catalog":   {house: []string{""}, outside: []string{"github.com/nicksnyder/go-i18n/v2", "golang.org/x/text"}},
 	"internal/device":    {outside: []string{"github.com/mileusna/useragent"}},
@@ -52,16 +54,17 @@ var table = map[string]room{
 	"internal/sms/webhook": {house: []string{""}},
 	"internal/devinbox":    {house: []string{""}},
 	"internal/mx":          {},
+	"internal/siteverify":  {house: []string{""}},
 	"internal/front":       {outside: []string{"github.com/pires/go-proxyproto"}},
 	"internal/geoip":       {outside: []string{"github.com/oschwald/maxminddb-golang/v2"}},
 
 	// Ways in: they decode, call one use case, and encode.
 	"internal/httpapi": {house: []string{
-		"", "api", "internal/account", "internal/address", "internal/cookie", "internal/form", "internal/limits",
+		"", "api", "internal/account", "internal/address", "internal/captcha", "internal/cookie", "internal/form", "internal/limits",
 		"internal/login", "internal/polls", "internal/session", "internal/token",
 	}},
 	"internal/oidc": {house: []string{
-		"", "internal/account", "internal/address", "internal/catalog", "internal/cookie", "internal/device", "internal/form",
+		"", "internal/account", "internal/address", "internal/captcha", "internal/catalog", "internal/cookie", "internal/device", "internal/form",
 		"internal/jose", "internal/limits", "internal/login", "internal/polls", "internal/qr", "internal/session", "internal/token",
 	}},
 	"internal/pages":  {house: []string{"", "internal/catalog", "internal/device", "internal/devinbox", "internal/limits", "internal/login"}},
@@ -70,9 +73,9 @@ var table = map[string]room{
 	// Wiring.
 	"cmd/latchkey": {
 		house: []string{
-			"", "internal/account", "internal/address", "internal/admin", "internal/archive", "internal/blocklist", "internal/cached", "internal/catalog",
+			"", "internal/account", "internal/address", "internal/admin", "internal/altcha", "internal/archive", "internal/blocklist", "internal/cached", "internal/captcha", "internal/catalog",
 			"internal/device", "internal/devinbox", "internal/front", "internal/geoip", "internal/httpapi", "internal/jose", "internal/limits", "internal/login", "internal/memory", "internal/mx",
-			"internal/oidc", "internal/outage", "internal/pages", "internal/postgres", "internal/polls", "internal/session",
+			"internal/oidc", "internal/outage", "internal/pages", "internal/postgres", "internal/polls", "internal/session", "internal/siteverify",
 			"internal/sms/twilio", "internal/sms/webhook", "internal/smtp", "internal/sqlite", "internal/telemetry",
 			"internal/token", "internal/valkey", "internal/worker",
 		},

@@ -72,22 +72,20 @@ type puzzled struct {
 // Unwrap gives the error itself.
 func (e puzzled) Unwrap() error { return e.error }
 
-// captchaDetails say where a puzzle comes from: a URL of ours, or the provider's own script with a site key.
-type captchaDetails struct {
-	Provider latchkey.CaptchaProvider `json:"provider"`
+// puzzleDetails say where a puzzle comes from: a URL of ours, or the provider's own script with a site key.
+type puzzleDetails struct {
+	Provider latchkey.CaptchaProvider `json:"captcha,omitempty"`
 	URL      string                   `json:"challenge_url,omitempty"`
 	SiteKey  string                   `json:"site_key,omitempty"`
 }
 
-// wherePuzzles gives the details of a start that was refused for the want of a solution; nil of every other error.
-func (s *Server) wherePuzzles(err error) *captchaDetails {
+// wherePuzzles gives the details of a start that was refused for the want of a solution; zero of every other error.
+func (s *Server) wherePuzzles(err error) (d puzzleDetails) {
 	var e puzzled
 	if !errors.As(err, &e) {
-		return nil
+		return d
 	}
-	provider, siteKey := s.Captcha.Provider()
-	d := &captchaDetails{Provider: provider, SiteKey: siteKey}
-	if siteKey == "" {
+	if d.Provider, d.SiteKey = s.Captcha.Provider(); d.Provider == latchkey.Altcha {
 		d.URL = s.Login.PublicURL + "/api/captcha?projectId=" + e.project.String()
 	}
 	return d

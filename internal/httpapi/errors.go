@@ -165,7 +165,7 @@ type details struct {
 	Message   string `json:"message,omitempty"`    // what would be right
 	RequestID string `json:"request_id,omitempty"` // of a 500, to be found in the log
 
-	Captcha *captchaDetails `json:"captcha,omitempty"` // of a 003-038
+	puzzleDetails // of a 003-038
 }
 
 // fail is the one place that answers with an error and that logs one: with its private cause, if the fault is ours.
@@ -209,7 +209,7 @@ func (s *Server) fail(w *response, r *http.Request, err error) {
 	if errors.As(err, new(tokenFailure)) {
 		d.Error, _ = oauthWord(code)
 	}
-	d.Captcha = s.wherePuzzles(err)
+	d.puzzleDetails = s.wherePuzzles(err)
 	if d != (details{}) {
 		body.Error.Details = &d
 	}

@@ -55,6 +55,7 @@ func targets(w *world) map[string]target {
 		}, header: []string{"Origin", origin, "Sec-Fetch-Dest", "empty", "Cookie", "__Host-latchkey-session-" + w.project.String() + "=" + strings.Repeat("A", 64)}},
 		"clear_sso": {method: "GET", path: "/api/oauth2/clear_sso", query: url.Values{"projectId": {w.project.String()}},
 			header: []string{"Origin", origin, "Sec-Fetch-Dest", "empty"}},
+		"captcha": {method: "GET", path: "/api/captcha", query: url.Values{"projectId": {w.project.String()}}},
 		"widget":  {method: "GET", path: "/api/widget/ng/settings", query: url.Values{"projectId": {w.project.String()}, "client_id": {publicID}}},
 		"details": {method: "GET", path: "/api/client/details"},
 		"blank":   {method: "GET", path: "/api/blank"},

@@ -2,15 +2,23 @@ package httpapi_test
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"maps"
 	"net/http"
 	"net/netip"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/latchkey-dev/latchkey"
+	"github.com/latchkey-dev/latchkey/internal/altcha"
 	"github.com/latchkey-dev/latchkey/internal/limits"
 	"github.com/latchkey-dev/latchkey/internal/memory"
 )
@@ -178,6 +186,61 @@ func TestTooManyMessagesAskForAChallenge(t *testing.T) {
 	if got := r.header.Get("RateLimit"); got != `"start-client";r=59;t=60` {
 		t.Errorf("RateLimit is %q: it speaks of the client's network, and not of the address", got)
 	}
+}
+
+// TestCaptchaOverTheWire: the refusal says where a puzzle comes from; its solution lets one start pass, in the body or in the
+// header, for this project and for some minutes.
+func TestCaptchaOverTheWire(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.change(func(p *latchkey.Project) { p.Defence.Captcha = latchkey.CaptchaAlways })
+	start := func(solution string, header ...string) reply {
+		b := body{"email": jwtEmail.address}
+		if solution != "" {
+			b["altcha"] = solution
+		}
+		return w.post(jwtEmail.path+"/request", jwtEmail.query(w), b, header...)
+	}
+	r := start("")
+	r.fails(429, "003-038")
+	var refused struct {
+		Error struct{ Details map[string]string }
+	}
+	w.must(json.Unmarshal(r.body, &refused))
+	want := map[string]string{"captcha": "altcha", "challenge_url": publicURL + "/api/captcha?projectId=" + w.project.String()}
+	if got := refused.Error.Details; !maps.Equal(got, want) {
+		t.Errorf("the refusal says of the puzzle %v, want %v", got, want)
+	}
+	first, second := w.solution(w.project), w.solution(w.project)
+	start(first).ok(&struct{}{})
+	start(first).fails(429, "003-038")
+	start("", "X-Captcha-Output", second).ok(&struct{}{})
+	start(w.solution(w.other)).fails(429, "003-038")
+	start("bm8=").fails(429, "003-038")
+	late := w.solution(w.project)
+	w.clock.move(altcha.Life)
+	start(late).fails(429, "003-038")
+}
+
+// solution fetches a puzzle of a project and solves it.
+func (w *world) solution(p latchkey.ProjectID) string {
+	w.t.Helper()
+	var puzzle struct {
+		Algorithm string `json:"algorithm"`
+		Challenge string `json:"challenge"`
+		Salt      string `json:"salt"`
+		Signature string `json:"signature"`
+		Max       int    `json:"maxnumber"`
+	}
+	w.get("/api/captcha", url.Values{"projectId": {p.String()}}).ok(&puzzle)
+	for n := range puzzle.Max + 1 {
+		if sum := sha256.Sum256([]byte(puzzle.Salt + strconv.Itoa(n))); hex.EncodeToString(sum[:]) == puzzle.Challenge {
+			return base64.StdEncoding.EncodeToString(fmt.Appendf(nil, `{"algorithm":%q,"challenge":%q,"number":%d,"salt":%q,"signature":%q}`,
+				puzzle.Algorithm, puzzle.Challenge, n, puzzle.Salt, puzzle.Signature))
+		}
+	}
+	w.t.Fatalf("no number solves %+v", puzzle)
+	return ""
 }
 
 // TestDevicesAreToldToSlowDown: a device that polls too often goes on, slower (RFC 8628 §3.5).

@@ -11,6 +11,8 @@ import (
 	"github.com/latchkey-dev/latchkey"
 	"github.com/latchkey-dev/latchkey/internal/account"
 	"github.com/latchkey-dev/latchkey/internal/admin"
+	"github.com/latchkey-dev/latchkey/internal/altcha"
+	"github.com/latchkey-dev/latchkey/internal/captcha"
 	"github.com/latchkey-dev/latchkey/internal/catalog"
 	"github.com/latchkey-dev/latchkey/internal/httpapi"
 	"github.com/latchkey-dev/latchkey/internal/jose"
@@ -88,8 +90,11 @@ func newWorld(t testing.TB, change ...func(*world)) *world {
 		Accounts: &account.Service{Store: w.store, Signer: w.signer, PublicURL: publicURL, Now: w.clock.Now},
 		Sessions: &session.Service{Store: w.store, Secrets: secrets, Now: w.clock.Now},
 		Store:    w.store,
-		Polls:    &polls.Places{},
-		Log:      slog.New(slog.NewJSONHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Captcha: &captcha.Service{
+			Captcha: &altcha.Captcha{Keys: secrets.CaptchaKeys(), Difficulty: altcha.MinDifficulty}, Store: w.store, Now: w.clock.Now,
+		},
+		Polls: &polls.Places{},
+		Log:   slog.New(slog.NewJSONHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}
 	w.seed()
 	for _, f := range change {

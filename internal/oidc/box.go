@@ -15,15 +15,16 @@ import (
 // a hidden field of the page, sealed.
 type pending struct {
 	request
-	Channel   string    `json:"channel,omitempty"`
-	Address   string    `json:"address,omitempty"` // canonical; empty before it is given
-	Region    string    `json:"region,omitempty"`  // the country that was chosen for a number without one
-	Operation string    `json:"operation,omitempty"`
-	Choice    string    `json:"choice,omitempty"` // the user that the page offers to go on as; empty: none
-	Match     int       `json:"match,omitempty"`  // the number that the page shows; 0 without number matching
-	Sent      time.Time `json:"sent,omitzero"`    // when the code was sent last
-	Expires   time.Time `json:"expires,omitzero"`
-	Made      time.Time `json:"made"` // of the page
+	Channel   string        `json:"channel,omitempty"`
+	Address   string        `json:"address,omitempty"` // canonical; empty before it is given
+	Region    string        `json:"region,omitempty"`  // the country that was chosen for a number without one
+	Operation string        `json:"operation,omitempty"`
+	Choice    string        `json:"choice,omitempty"` // the user that the page offers to go on as; empty: none
+	Match     int           `json:"match,omitempty"`  // the number that the page shows; 0 without number matching
+	Sent      time.Time     `json:"sent,omitzero"`    // when the code was sent last
+	Again     time.Duration `json:"again,omitempty"`  // until it can be sent again, from then
+	Expires   time.Time     `json:"expires,omitzero"`
+	Made      time.Time     `json:"made"` // of the page
 }
 
 // to is the address, or zero.

@@ -17,6 +17,7 @@ import (
 //
 //	address    an email or a phone     → the code is sent
 //	code       what the person typed   → back to the client, or the same page again
+//	solve      of a CAPTCHA            → the code is sent
 //	again      no more                 → the same code is sent once more
 //	change     no more                 → the first page
 //	go         no more                 → back to the client, as the person who is signed in
@@ -41,7 +42,9 @@ func (s *Server) logIn(w http.ResponseWriter, r *http.Request, p latchkey.Projec
 	case "code":
 		return s.giveCode(w, r, p, at, cookie, latchkey.Secret(address.Digits(f["code"])))
 	case "again":
-		return s.send(w, r, p, at, cookie, "page.login_sent_again")
+		return s.send(w, r, p, at, cookie, f, "page.login_sent_again")
+	case "solve":
+		return s.send(w, r, p, at, cookie, f, "")
 	case "change":
 		typed := at.to().Value()
 		at.Channel, at.Address, at.Operation = "", "", ""
@@ -68,17 +71,18 @@ func (s *Server) giveAddress(w http.ResponseWriter, r *http.Request, p latchkey.
 	at.Channel, at.Address, at.Operation, at.Region = "", "", "", f["region"]
 	if err == nil {
 		at.Channel, at.Address = string(to.Channel()), to.Value()
-		return s.send(w, r, p, at, cookie, "")
+		return s.send(w, r, p, at, cookie, f, "")
 	}
 	return s.addressPage(r, p, at, cookie, typed, wrongAddress(p, typed)), nil
 }
 
 // send starts the login, or sends the message of the one that is under way again.
-func (s *Server) send(w http.ResponseWriter, r *http.Request, p latchkey.Project, at pending, cookie latchkey.Secret, note string) (view, error) {
+func (s *Server) send(w http.ResponseWriter, r *http.Request, p latchkey.Project, at pending, cookie latchkey.Secret, f form.Form, note string) (view, error) {
 	if at.Address == "" {
 		return s.lost(r, p), nil
 	}
-	if err := s.limitStart(w, r, p, at.to()); err != nil {
+	again, err := s.limitStart(w, r, p, at.to(), solutionIn(f))
+	if err != nil {
 		if b := (limits.Blocked{}); errors.As(err, &b) {
 			return s.turnedAway(r, p, at, cookie, b, err), nil
 		}
@@ -91,6 +95,7 @@ func (s *Server) send(w http.ResponseWriter, r *http.Request, p latchkey.Project
 	switch latchkey.CodeOf(err) {
 	case "":
 		at.Operation, at.Match, at.Sent, at.Expires = op.ID.String(), op.Match, s.Now().UTC(), op.Expires
+		at.Again = max(again, resendPause)
 		return s.codePage(r, p, at, cookie, "", note), nil
 	case latchkey.CallOff, latchkey.InvalidPhone:
 		return s.addressPage(r, p, at, cookie, at.Address, wrongAddress(p, at.Address)), nil
@@ -122,7 +127,9 @@ func (s *Server) turnedAway(r *http.Request, p latchkey.Project, at pending, coo
 // its way is still good. Every other error it gives back.
 func (s *Server) notNow(r *http.Request, p latchkey.Project, at pending, cookie latchkey.Secret, err error) (view, error) {
 	switch latchkey.CodeOf(err) {
-	case latchkey.RateLimited, latchkey.ChallengeRequired:
+	case latchkey.ChallengeRequired:
+		return s.puzzlePage(r, p, at, cookie, err)
+	case latchkey.RateLimited:
 	default:
 		return view{}, err
 	}

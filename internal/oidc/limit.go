@@ -21,14 +21,17 @@ func (s *Server) limit(w http.ResponseWriter, r *http.Request, may ask, p latchk
 	return err
 }
 
-// limitStart is limit for a message to an address.
-func (s *Server) limitStart(w http.ResponseWriter, r *http.Request, p latchkey.Project, to latchkey.Address) error {
+// limitStart is limit for a message to an address. again is until the next one may be asked for. solution is that of a CAPTCHA;
+// empty: none came.
+func (s *Server) limitStart(w http.ResponseWriter, r *http.Request, p latchkey.Project, to latchkey.Address, solution string) (again time.Duration, err error) {
+	ip := s.ClientIP(r)
 	_, test := s.Login.TestIdentity(p, to)
 	standing, err := s.Gate.Start(r.Context(), limits.Sign{
-		Caller: limits.Caller{IP: s.ClientIP(r), Project: p.ID}, To: to, Country: address.Country(to), Test: test,
+		Caller: limits.Caller{IP: ip, Project: p.ID}, To: to, Country: address.Country(to), Test: test,
+		Captcha: s.Captcha.Policy(p), Solution: s.Captcha.Solution(p.ID, solution, ip),
 	}, s.Now())
 	tell(w, standing)
-	return err
+	return standing.Again, err
 }
 
 // tell sets the RateLimit fields, if there is anything to say. Of a call that passes two policies the second one speaks: it

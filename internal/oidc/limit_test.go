@@ -1,12 +1,20 @@
 package oidc_test
 
 import (
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"fmt"
+	"html"
 	"net/http"
 	"net/netip"
 	"net/url"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
+	"github.com/latchkey-dev/latchkey"
 	"github.com/latchkey-dev/latchkey/internal/limits"
 	"github.com/latchkey-dev/latchkey/internal/memory"
 )
@@ -125,16 +133,66 @@ func TestLoginPageTooOften(t *testing.T) {
 	owner.shows("the owner, elsewhere", 200, "code")
 }
 
-// TestLoginPageAsksNoChallengeYet: an address that gets too many messages from everywhere is told to wait, until the page can
-// show a challenge.
-func TestLoginPageAsksNoChallengeYet(t *testing.T) {
+// TestLoginPageAsksForACaptcha: for an address that gets too many messages from everywhere the page has a puzzle, whose
+// solution sends the code, once.
+func TestLoginPageAsksForACaptcha(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.limit("start-address" + oneAnHour)
 	w.open().press("address", "address", player)
+	_ = w.sentCode()
 	b := w.open()
 	b.press("address", "address", player)
-	b.tells("the second login", 429, waitWords)
+	b.tells("the second login", 429, "We check that a person asks for this code.")
+	if policy := b.page.header.Get("Content-Security-Policy"); !strings.Contains(policy, "script-src 'self'") {
+		t.Errorf("the page of the puzzle lets no script of ours run: %s", policy)
+	}
+	solution := solved(t, string(b.page.body))
+	b.press("solve", "altcha", "made up")
+	b.tells("a solution that is none", 429, "We check that a person asks for this code.")
+	b.press("solve", "altcha", solution)
+	b.shows("the solution", 200, "code")
+	b.press("code", "code", w.sentCode())
+	if b.page.status != 303 {
+		t.Errorf("the code of a solved puzzle gives %d", b.page.status)
+	}
+	again := w.open()
+	again.press("address", "address", player)
+	again.press("solve", "altcha", solution)
+	again.tells("a solution that was used", 429, "We check that a person asks for this code.")
+}
+
+// TestLoginPageOfACarefulProject: a project that always asks for a CAPTCHA asks the first visitor for one.
+func TestLoginPageOfACarefulProject(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.change(func(p *latchkey.Project) { p.Defence.Captcha = latchkey.CaptchaAlways })
+	b := w.open()
+	b.press("address", "address", player)
+	b.tells("a first login", 429, "We check that a person asks for this code.")
+	b.press("solve", "altcha", solved(t, string(b.page.body)))
+	b.shows("the solution", 200, "code")
+}
+
+// solved solves the puzzle of a page as its script does.
+func solved(t *testing.T, page string) string {
+	t.Helper()
+	given := map[string]string{}
+	for _, m := range regexp.MustCompile(`data-(algorithm|challenge|salt|signature|max)="([^"]*)"`).FindAllStringSubmatch(page, -1) {
+		given[m[1]] = html.UnescapeString(m[2])
+	}
+	most, err := strconv.Atoi(given["max"])
+	if err != nil {
+		t.Fatalf("the page has no puzzle: %v", given)
+	}
+	for n := range most + 1 {
+		if sum := sha256.Sum256([]byte(given["salt"] + strconv.Itoa(n))); hex.EncodeToString(sum[:]) == given["challenge"] {
+			return base64.StdEncoding.EncodeToString(fmt.Appendf(nil, `{"algorithm":%q,"challenge":%q,"number":%d,"salt":%q,"signature":%q}`,
+				given["algorithm"], given["challenge"], n, given["salt"], given["signature"]))
+		}
+	}
+	t.Fatalf("no number solves %v", given)
+	return ""
 }
 
 // TestCodesAreNotTriedOnPages: guesses at codes count, whatever page they are typed into (RFC 8628 §5.1).

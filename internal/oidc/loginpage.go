@@ -53,8 +53,8 @@ type codeForm struct {
 	Runs, AgainIn, Gone, Opened string
 }
 
-// resendPause is for how long the page does not offer to send the code again: mail and SMS take so long. Whoever asks all
-// the same is served by the rules of Challenge.Resend.
+// resendPause is for how long the page does not offer to send the code again at the least: mail and SMS take so long. Whoever
+// asks all the same is served by the rules of Challenge.Resend.
 const resendPause = 30 * time.Second
 
 // addressPage asks for an address.
@@ -138,7 +138,7 @@ func (s *Server) codePage(r *http.Request, p latchkey.Project, at pending, cooki
 		Over: left == 0 || alert == "page.login_no_tries", New: say.text("page.login_new"), Again: say.text("page.login_again"),
 		Change: say.text("page.login_change"), Lasts: s.Catalog.Lasts(say.locale, left), Match: at.Match,
 		MatchHow: say.text("page.login_match"), OrLink: say.text("page.login_or_link"),
-		Left: seconds(left), Pause: seconds(at.Sent.Add(resendPause).Sub(now)),
+		Left: seconds(left), Pause: seconds(at.Sent.Add(at.Again).Sub(now)),
 		Runs: say.text("page.login_runs"), AgainIn: say.text("page.login_again_in"), Gone: say.text("page.login_over"),
 		Opened: say.text("page.login_opened"),
 	}

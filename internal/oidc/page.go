@@ -45,6 +45,7 @@ type view struct {
 	Box      string // the sealed request; empty: no form
 	Address  *addressForm
 	Code     *codeForm
+	Puzzle   *puzzleForm
 	Note     string        // small, below
 	Wait     time.Duration // until it is worth trying again, of a 429 or 503
 
@@ -112,8 +113,16 @@ func (s *Server) show(w http.ResponseWriter, v view) error {
 	return nil
 }
 
-// Scripted reports whether a script of ours helps on the page. It works without.
-func (v view) Scripted() bool { return v.Address != nil || v.Code != nil }
+// Script is the file of ours that helps on the page; empty: none. All but a puzzle works without.
+func (v view) Script() string {
+	switch {
+	case v.Address != nil, v.Code != nil:
+		return "login.js"
+	case v.Puzzle != nil && v.Puzzle.Script == "":
+		return "puzzle.js"
+	}
+	return ""
+}
 
 // WindowTitle names the page and the project among a browser's tabs.
 func (v view) WindowTitle() string {
@@ -133,7 +142,10 @@ func strict(h http.Header, v view) {
 	case v.Action != "":
 		sum := sha256.Sum256([]byte(submit))
 		script = "script-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'; "
-	case v.Scripted():
+	case v.Puzzle != nil && v.Puzzle.Script != "":
+		from := strings.TrimSuffix(v.Puzzle.Script, "/api.js")
+		script = "script-src " + from + "/ " + v.Puzzle.Origin + "; frame-src " + v.Puzzle.Origin + "; connect-src " + v.Puzzle.Origin + "; "
+	case v.Script() != "":
 		script = "script-src 'self'; connect-src 'self'; "
 	}
 	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; base-uri 'none'; frame-ancestors 'none'; "+script+

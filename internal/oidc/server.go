@@ -36,6 +36,7 @@ import (
 
 	"github.com/latchkey-dev/latchkey"
 	"github.com/latchkey-dev/latchkey/internal/account"
+	"github.com/latchkey-dev/latchkey/internal/captcha"
 	"github.com/latchkey-dev/latchkey/internal/catalog"
 	"github.com/latchkey-dev/latchkey/internal/limits"
 	"github.com/latchkey-dev/latchkey/internal/login"
@@ -57,6 +58,7 @@ type Server struct {
 	Log       *slog.Logger
 	Now       func() time.Time
 	ClientIP  func(*http.Request) netip.Addr
+	Captcha   *captcha.Service                                           // for starts that the gate asks for one; nil: none
 	Gate      *limits.Gate                                               // of every call; nil: as often as anybody likes
 	Polls     *polls.Places                                              // of the logins that wait for their link; nil: any number
 	Observe   func(route, method string, status int, took time.Duration) // may be nil

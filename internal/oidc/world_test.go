@@ -21,6 +21,8 @@ import (
 	"github.com/latchkey-dev/latchkey"
 	"github.com/latchkey-dev/latchkey/internal/account"
 	"github.com/latchkey-dev/latchkey/internal/admin"
+	"github.com/latchkey-dev/latchkey/internal/altcha"
+	"github.com/latchkey-dev/latchkey/internal/captcha"
 	"github.com/latchkey-dev/latchkey/internal/catalog"
 	"github.com/latchkey-dev/latchkey/internal/jose"
 	"github.com/latchkey-dev/latchkey/internal/login"
@@ -88,9 +90,12 @@ func newWorld(t testing.TB, algorithm ...latchkey.Algorithm) *world {
 	}
 	w.server = &oidc.Server{
 		Login: w.login, Secrets: w.secrets, Catalog: texts,
-		Tokens:    &token.Service{Store: w.store, Signer: signer, Secrets: w.secrets, PublicURL: publicURL, Now: w.clock.Now},
-		Accounts:  &account.Service{Store: w.store, Signer: signer, PublicURL: publicURL, Now: w.clock.Now},
-		Sessions:  &session.Service{Store: w.store, Secrets: w.secrets, Now: w.clock.Now},
+		Tokens:   &token.Service{Store: w.store, Signer: signer, Secrets: w.secrets, PublicURL: publicURL, Now: w.clock.Now},
+		Accounts: &account.Service{Store: w.store, Signer: signer, PublicURL: publicURL, Now: w.clock.Now},
+		Sessions: &session.Service{Store: w.store, Secrets: w.secrets, Now: w.clock.Now},
+		Captcha: &captcha.Service{
+			Captcha: &altcha.Captcha{Keys: w.secrets.CaptchaKeys(), Difficulty: altcha.MinDifficulty}, Store: w.store, Now: w.clock.Now,
+		},
 		Store:     w.store,
 		PublicURL: publicURL, Log: slog.New(slog.NewJSONHandler(w.log, nil)), Now: w.clock.Now,
 		ClientIP: func(*http.Request) netip.Addr { return netip.MustParseAddr("192.0.2.7") },

@@ -2,6 +2,7 @@ package siteverify_test
 
 import (
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -107,7 +108,10 @@ func TestASVS_16_5_2_JudgementsAndFailures(t *testing.T) {
 // TestAServiceThatDoesNotAnswer is an outage after a while, and nothing is waited for that was given up.
 func TestAServiceThatDoesNotAnswer(t *testing.T) {
 	t.Parallel()
-	silent := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }))
+	silent := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body) // else nobody sees the client leave
+		<-r.Context().Done()
+	}))
 	t.Cleanup(silent.Close)
 	for name, url := range map[string]string{"silence": silent.URL, "nobody": "http://127.0.0.1:1"} {
 		c, err := siteverify.New(siteverify.Config{Provider: latchkey.HCaptcha, SiteKey: "site", Secret: "secret", URL: url, Timeout: 50 * time.Millisecond})

@@ -40,7 +40,7 @@ func FuzzWithQuery(f *testing.F) {
 		}
 		_, query, _ := strings.Cut(got, "?") // a registered path may spell a parameter; it is its owner's
 		for _, name := range []string{"code", "state"} {
-			if n := strings.Count("&"+strings.ReplaceAll(query, "?", "&"), "&"+name+"="); n != 1 {
+			if n := strings.Count("&"+query, "&"+name+"="); n != 1 {
 				t.Errorf("%s stands %d times in %q", name, n, got)
 			}
 		}

@@ -110,16 +110,20 @@ func sevenBit(s string) bool {
 // itself, in a project's name, is taken apart: its reader would decode it.
 func words(s string) string {
 	s = strings.ReplaceAll(s, "=?", "= ?")
-	return strings.ReplaceAll(mime.QEncoding.Encode("utf-8", s), "?= =?", "?=\r\n =?")
+	return folded(mime.QEncoding.Encode("utf-8", s))
 }
 
-// sender is an address with its name. Where an encoded word has to be, net/mail writes a backslash as it is, which RFC 2047 §5 lets
-// stand in no name, and readers then find no sender at all: such a name is written in base64.
+func folded(words string) string { return strings.ReplaceAll(words, "?= =?", "?=\r\n =?") }
+
+// sender is an address with its name, each encoded word of it on a line of its own. Where an encoded word has to be, net/mail writes
+// a backslash as it is, which RFC 2047 §5 lets stand in no name, and readers then find no sender at all: such a name is written in
+// base64.
 func sender(a mail.Address) string {
-	if ascii(a.Name) || !strings.Contains(a.Name, `\`) {
-		return a.String()
+	out := a.String()
+	if !ascii(a.Name) && strings.Contains(a.Name, `\`) {
+		out = mime.BEncoding.Encode("utf-8", a.Name) + " " + (&mail.Address{Address: a.Address}).String()
 	}
-	return mime.BEncoding.Encode("utf-8", a.Name) + " " + (&mail.Address{Address: a.Address}).String()
+	return folded(out)
 }
 
 // oneLine keeps a header one header.

@@ -32,6 +32,9 @@ func FuzzCompose(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Fuzz(func(t *testing.T, from, subject, text, page string) {
+		if len(from) > 100 {
+			return // no project is called that
+		}
 		m, err := s.compose(latchkey.Envelope{ID: from, To: email("someone@example.org"), From: from, Subject: subject, Text: text, HTML: page})
 		if err != nil {
 			t.Fatal(err)

@@ -40,6 +40,7 @@ func attacks() []attack {
 	return []attack{
 		{name: "guess-one", what: "guess at the code of one account for 30 days, from 10,000 addresses", run: guessOne},
 		{name: "guess-many", what: "guess once at each of 100,000 accounts", run: guessMany},
+		{name: "bomb", what: "fill one mailbox for a day, from as many addresses as it takes, solving every CAPTCHA", run: bomb},
 		{name: "pump", what: "have SMS sent for money: random numbers of three countries, from 500 addresses, for a month", run: pump},
 		{name: "surge", what: "be a launch day, which is no attack", run: surge},
 		{name: "enumerate", what: "learn from bytes and times who has an account", run: enumerate, again: 2},

@@ -137,7 +137,7 @@ func (c *Captcha) ask(ctx context.Context, solution string, from netip.Addr) (an
 	if err != nil {
 		return answer{}, unnamed(err)
 	}
-	defer res.Body.Close() //nolint:errcheck // it was read
+	defer res.Body.Close()
 	raw, err := io.ReadAll(io.LimitReader(res.Body, 64<<10))
 	if err != nil {
 		return answer{}, unnamed(err)

@@ -252,9 +252,9 @@ type Captcha interface {
 // A Bell wakes the polls that wait for a challenge, to look at it again. It may wake them for nothing: after its connection
 // to the other nodes broke, it wakes everybody, because it cannot know what it missed.
 type Bell interface {
-	// Listen gives a channel that is closed at the first Ring for id after the call, or before it for nothing. stop frees it
-	// and must be called.
-	Listen(id ChallengeID) (rung <-chan struct{}, stop func())
+	// Listen has wake called at every Ring for id after the call, and at times for nothing, until stop is called and perhaps a
+	// moment longer. wake comes from whoever rings: it must neither block nor call the Bell. stop must be called.
+	Listen(id ChallengeID, wake func()) (stop func())
 	// Ring wakes every poll that listens for id, on every node.
 	Ring(ctx context.Context, id ChallengeID)
 }

@@ -12,40 +12,56 @@ func challenge(n byte) latchkey.ChallengeID {
 	return latchkey.ChallengeID{Handle: latchkey.Handle{n}}
 }
 
-func rang(c <-chan struct{}) bool {
-	select {
-	case <-c:
-		return true
-	default:
-		return false
-	}
-}
-
 func TestRingWakesEveryPollOfItsChallengeAndNoOther(t *testing.T) {
 	t.Parallel()
 	var b memory.Bell
-	first, stopFirst := b.Listen(challenge(1))
-	second, stopSecond := b.Listen(challenge(1))
-	other, stopOther := b.Listen(challenge(2))
-	defer stopOther()
+	rung := map[string]int{}
+	listen := func(name string, id byte) (stop func()) { return b.Listen(challenge(id), func() { rung[name]++ }) }
+	expect := func(what string, want map[string]int) {
+		t.Helper()
+		for _, name := range []string{"first", "second", "third", "other"} {
+			if rung[name] != want[name] {
+				t.Errorf("%s: the %s poll was woken %d times, want %d", what, name, rung[name], want[name])
+			}
+		}
+		clear(rung)
+	}
+	first, second := listen("first", 1), listen("second", 1)
+	other := listen("other", 2)
 	b.Ring(t.Context(), challenge(1))
-	if !rang(first) || !rang(second) {
-		t.Error("a poll of the challenge was not woken")
-	}
-	if rang(other) {
-		t.Error("a poll of another challenge was woken")
-	}
-	late, stopLate := b.Listen(challenge(1))
-	if rang(late) {
-		t.Error("a poll that came after the ring was woken by it")
-	}
-	stopFirst() // after the ring: must not take the late one's place
-	stopSecond()
+	expect("two polls of one challenge", map[string]int{"first": 1, "second": 1})
 	b.Ring(t.Context(), challenge(1))
-	if !rang(late) {
-		t.Error("the second ring woke nobody: a poll that left took the line with it")
+	expect("the same, again", map[string]int{"first": 1, "second": 1})
+	third := listen("third", 1)
+	second()
+	second() // whoever ends twice takes nobody with him
+	b.Ring(t.Context(), challenge(1))
+	expect("the one in the middle left", map[string]int{"first": 1, "third": 1})
+	b.RingAll(func() { t.Error("three polls make a pause") })
+	expect("everybody", map[string]int{"first": 1, "third": 1, "other": 1})
+	third()
+	b.Ring(t.Context(), challenge(1))
+	expect("the last that came left", map[string]int{"first": 1})
+	first()
+	other()
+	b.Ring(t.Context(), challenge(1)) // nobody listens: nothing happens
+	b.RingAll(func() {})
+	expect("all left", nil)
+}
+
+// TestRingAllPauses: nobody is forgotten, and the store has a rest now and then.
+func TestRingAllPauses(t *testing.T) {
+	t.Parallel()
+	var b memory.Bell
+	rung, pauses := 0, 0
+	for i := range 1200 {
+		stop := b.Listen(challenge(byte(i)), func() { rung++ })
+		defer stop()
 	}
-	stopLate()
+	b.RingAll(func() { pauses++ })
+	if rung != 1200 || pauses != 2 {
+		t.Errorf("%d of 1200 polls were woken with %d pauses, want all of them with 2", rung, pauses)
+	}
 }
 
 func TestNothingIsLeftBehind(t *testing.T) {
@@ -54,7 +70,7 @@ func TestNothingIsLeftBehind(t *testing.T) {
 	var all sync.WaitGroup
 	for i := range 1000 {
 		all.Go(func() {
-			_, stop := b.Listen(challenge(byte(i)))
+			stop := b.Listen(challenge(byte(i)), func() {})
 			if i%3 == 0 {
 				b.Ring(t.Context(), challenge(byte(i)))
 			}
@@ -65,5 +81,4 @@ func TestNothingIsLeftBehind(t *testing.T) {
 	if n := b.Waiting(); n != 0 {
 		t.Errorf("%d challenges are still waited for, nobody waits", n)
 	}
-	b.Ring(t.Context(), challenge(9)) // nobody listens: nothing happens
 }

@@ -10,6 +10,17 @@ import (
 	"github.com/latchkey-dev/latchkey/internal/storetest"
 )
 
+// listen gives a channel that has something while a ring was not taken from it.
+func listen(s *Store, id latchkey.ChallengeID) (rung <-chan struct{}, stop func()) {
+	c := make(chan struct{}, 1)
+	return c, s.Bell().Listen(id, func() {
+		select {
+		case c <- struct{}{}:
+		default:
+		}
+	})
+}
+
 // rings waits for a ring.
 func rings(t *testing.T, what string, rung <-chan struct{}) {
 	t.Helper()
@@ -46,8 +57,8 @@ func TestBellWakesOtherNodes(t *testing.T) {
 	other := latchkey.ChallengeID{Handle: ns.Handle(storetest.Noon())}
 	var rung, quiet []<-chan struct{}
 	for _, s := range x.all {
-		a, stopA := s.Bell().Listen(id)
-		b, stopB := s.Bell().Listen(other)
+		a, stopA := listen(s, id)
+		b, stopB := listen(s, other)
 		defer stopA()
 		defer stopB()
 		rung, quiet = append(rung, a), append(quiet, b)
@@ -81,7 +92,7 @@ func TestBellCarriesManyAtOnce(t *testing.T) {
 	var rung []<-chan struct{}
 	for range 5*maxIDs + 7 {
 		id := latchkey.ChallengeID{Handle: ns.Handle(storetest.Noon())}
-		c, stop := x.all[0].Bell().Listen(id)
+		c, stop := listen(x.all[0], id)
 		defer stop()
 		ids, rung = append(ids, id), append(rung, c)
 	}
@@ -102,14 +113,14 @@ func TestBellMissesNothing(t *testing.T) {
 	defer other.Close()
 	hearing(t, s, other)
 	id := latchkey.ChallengeID{Handle: ns.Handle(storetest.Noon())}
-	rung, stop := s.Bell().Listen(id)
+	rung, stop := listen(s, id)
 	defer stop()
 	// Every session of the server but this one ends, those that listen too.
 	server.SQL(t, "latchkey", "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'latchkey' AND pid <> pg_backend_pid()")
 	rings(t, "a poll of a node whose connection broke", rung)
 
 	hearing(t, s, other)
-	again, stopAgain := s.Bell().Listen(id)
+	again, stopAgain := listen(s, id)
 	defer stopAgain()
 	other.Bell().Ring(t.Context(), id)
 	rings(t, "a poll after the connection was made again", again)
@@ -123,11 +134,11 @@ func TestBellRingsAfterAnOutage(t *testing.T) {
 	hearing(t, s)
 	id := latchkey.ChallengeID{Handle: ns.Handle(storetest.Noon())}
 	server.Stop(t)
-	own, stop := s.Bell().Listen(id)
+	own, stop := listen(s, id)
 	defer stop()
 	s.Bell().Ring(t.Context(), id)
 	rings(t, "a poll of the node itself, without a server", own)
-	other, stopOther := s.Bell().Listen(id)
+	other, stopOther := listen(s, id)
 	defer stopOther()
 	server.Restart(t)
 	rings(t, "a poll that came meanwhile", other)
@@ -149,7 +160,7 @@ func TestBellBehindAPooler(t *testing.T) {
 	})
 	must(t, err)
 	defer s.Close()
-	rung, stop := s.Bell().Listen(latchkey.ChallengeID{Handle: latchkey.Handle{1}})
+	rung, stop := listen(s, latchkey.ChallengeID{Handle: latchkey.Handle{1}})
 	defer stop()
 	if err := <-lost; err == nil {
 		t.Error("the Bell lost its connection for no reason")
@@ -172,7 +183,7 @@ func BenchmarkRing(b *testing.B) {
 	var ns storetest.Nouns
 	for b.Loop() {
 		id := latchkey.ChallengeID{Handle: ns.Handle(storetest.Noon())}
-		rung, stop := to.Bell().Listen(id)
+		rung, stop := listen(to, id)
 		from.Bell().Ring(context.Background(), id)
 		<-rung
 		stop()

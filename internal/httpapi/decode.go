@@ -28,7 +28,8 @@ func mistake(p latchkey.Protocol, code latchkey.Code, field, message string) err
 }
 
 // decode reads a JSON body into a T. No body is an empty object: what it lacks is then named. Unknown members are
-// passed over, of a repeated one the last counts, and null is the same as absent.
+// passed over, those too that are ours in other letters (exactNames); of a repeated one the last counts, and null is the same
+// as absent.
 //
 // Errors: UnsupportedMedia, TooLarge, and those of mistake.
 func decode[T any](w http.ResponseWriter, r *http.Request, p latchkey.Protocol) (T, error) {
@@ -45,6 +46,10 @@ func decode[T any](w http.ResponseWriter, r *http.Request, p latchkey.Protocol) 
 		return v, mistake(p, latchkey.Invalid, "", "The body is not UTF-8.")
 	}
 	err := json.Unmarshal(buf.Bytes(), &v)
+	if !errors.As(err, new(*json.SyntaxError)) && exactNames(buf.Bytes()) {
+		v = *new(T)
+		err = json.Unmarshal(buf.Bytes(), &v)
+	}
 	var wrongType *json.UnmarshalTypeError
 	switch {
 	case errors.As(err, &wrongType):

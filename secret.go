@@ -65,7 +65,7 @@ type Secrets struct{ list []derived }
 type derived struct {
 	id                                                           SecretID
 	code, link, match, authz, refresh, session, device, userCode macKey
-	limiter, captcha                                             macKey
+	limiter, captcha, known                                      macKey
 	seal                                                         cipher.AEAD
 }
 
@@ -259,7 +259,7 @@ func derive(master []byte) (derived, error) {
 	return derived{
 		id: SecretID(key("fingerprint", 2)), code: mac("code"), link: mac("link"), match: mac("match"),
 		authz: mac("authorization code"), refresh: mac("refresh token"), session: mac("session"), device: mac("device code"),
-		userCode: mac("user code"), limiter: mac("limiter"), captcha: mac("captcha"), seal: aead,
+		userCode: mac("user code"), limiter: mac("limiter"), captcha: mac("captcha"), known: mac("known browser"), seal: aead,
 	}, nil
 }
 

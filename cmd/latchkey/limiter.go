@@ -133,10 +133,10 @@ func (s *server) gate(ctx context.Context, metrics *telemetry.Metrics) (*limits.
 	}, nil
 }
 
-// knownTo asks whether the address of a start has signed in from its network before.
+// knownTo asks whether the address of a start has signed in from its network or its browser before.
 func knownTo(logins *login.Service) func(context.Context, limits.Sign) (bool, error) {
 	return func(ctx context.Context, s limits.Sign) (bool, error) {
-		return logins.Known(ctx, s.Project, s.To, latchkey.Origin{IP: s.IP})
+		return logins.Known(ctx, s.Project, s.To, latchkey.Origin{IP: s.IP}, s.Browser)
 	}
 }
 

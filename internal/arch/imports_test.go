@@ -67,7 +67,7 @@ var table = map[string]room{
 		"", "internal/account", "internal/address", "internal/captcha", "internal/catalog", "internal/cookie", "internal/device", "internal/form",
 		"internal/jose", "internal/limits", "internal/login", "internal/polls", "internal/qr", "internal/session", "internal/token",
 	}},
-	"internal/pages":  {house: []string{"", "internal/catalog", "internal/device", "internal/devinbox", "internal/limits", "internal/login"}},
+	"internal/pages":  {house: []string{"", "internal/catalog", "internal/cookie", "internal/device", "internal/devinbox", "internal/limits", "internal/login"}},
 	"internal/worker": {house: []string{"", "internal/catalog"}},
 
 	// Wiring.

@@ -86,7 +86,11 @@ func (s *server) call(method, path string, query url.Values, body, out any) int 
 	}
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("User-Agent", "UnityPlayer/6000.0.23f1 (UnityWebRequest/1.0, libcurl/8.5.0-DEV)")
-	res, err := http.DefaultClient.Do(req)
+	client := http.DefaultClient
+	if s.client != nil {
+		client = s.client
+	}
+	res, err := client.Do(req)
 	if err != nil {
 		s.t.Fatal(err)
 	}

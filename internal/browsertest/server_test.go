@@ -63,11 +63,12 @@ type server struct {
 	url     string // http://127.0.0.1:port
 	program string
 	data    string
-	errors  string // file
+	errors  string       // file
+	client  *http.Client // of its published calls; nil: the default one
 }
 
 // startDev gives a fresh server, which is stopped when the test ends. Tests without a browser to drive skip before.
-func startDev(t *testing.T) *server {
+func startDev(t *testing.T, flags ...string) *server {
 	t.Helper()
 	program, err := binary()
 	if err != nil {
@@ -80,7 +81,7 @@ func startDev(t *testing.T) *server {
 		t.Fatal(err)
 	}
 	defer stderr.Close()
-	cmd := exec.Command(program, "dev", "--listen", "127.0.0.1:0", "--data", s.data)
+	cmd := exec.Command(program, append([]string{"dev", "--listen", "127.0.0.1:0", "--data", s.data}, flags...)...)
 	cmd.Stderr = stderr
 	stdout, err := cmd.StdoutPipe()
 	if err != nil {

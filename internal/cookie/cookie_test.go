@@ -3,11 +3,38 @@ package cookie
 import (
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/latchkey-dev/latchkey"
 )
+
+// TestKnown: the cookie of a known browser is named, held and read as that of a session is, for its time, and is not that one.
+func TestKnown(t *testing.T) {
+	t.Parallel()
+	p := latchkey.ProjectID{UUID: latchkey.UUID{0xaa, 15: 1}}
+	for url, name := range map[string]string{
+		"https://login.example.test": "__Host-latchkey-known-" + p.String(), "http://127.0.0.1:8080": "latchkey-known-" + p.String(),
+	} {
+		held := OfKnown(url, p)
+		set := held.Set("marks")
+		if set.Name != name || set.Secure != strings.HasPrefix(url, "https") || !set.HttpOnly || set.SameSite != http.SameSiteLaxMode || set.Path != "/" || set.Domain != "" {
+			t.Errorf("%s: %v", url, set)
+		}
+		if set.MaxAge != 180*24*60*60 {
+			t.Errorf("%s: it is held for %d s, want 180 days", url, set.MaxAge)
+		}
+		r := httptest.NewRequest(http.MethodGet, "/", http.NoBody)
+		r.AddCookie(set)
+		if got := held.Read(r).Reveal(); got != "marks" {
+			t.Errorf("%s: read %q", url, got)
+		}
+		if OfKnown(url, latchkey.ProjectID{}).Read(r) != "" || OfSession(url, p).Read(r) != "" {
+			t.Errorf("%s: it is read as another project's, or as a session", url)
+		}
+	}
+}
 
 // TestSession: what is set is read again, under the name that browsers take on that kind of host, and goes when it is to go.
 func TestSession(t *testing.T) {

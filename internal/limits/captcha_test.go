@@ -17,7 +17,8 @@ func TestCaptchaAlways(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	s := from("2001:db8::1", email("person@example.com"))
-	s.Captcha, s.Known = latchkey.CaptchaAlways, true
+	s.Captcha, s.Browser = latchkey.CaptchaAlways, "of the owner"
+	w.Known = ownersBrowser
 	for range 3 {
 		_, err := w.Start(t.Context(), s, w.now)
 		var e *latchkey.Error
@@ -43,6 +44,11 @@ func TestCaptchaAlways(t *testing.T) {
 	if _, err := w.Start(t.Context(), s, w.now); err != nil {
 		t.Errorf("a test identity is asked for a CAPTCHA: %v", err)
 	}
+}
+
+// ownersBrowser knows one cookie.
+func ownersBrowser(_ context.Context, s limits.Sign) (bool, error) {
+	return s.Browser == "of the owner", nil
 }
 
 // TestCaptchaNever: where nobody can be asked for a CAPTCHA, nobody is refused in its place, and none is judged.

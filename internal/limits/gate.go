@@ -30,8 +30,9 @@ type Gate struct {
 	// Key hides addresses from whoever reads the limiter's memory. It is the same on every node; when it changes, addresses
 	// are counted from nothing.
 	Key []byte
-	// Known reports whether the address of a start has signed in before from where the start comes from. It is asked when a
-	// policy that strangers can use up would refuse, and not before. It may be nil.
+	// Known reports whether the address of a start has signed in before from the network or the browser that the start comes from.
+	// Strangers, who use up what the address has from everywhere, are then none of its business: it is counted by what its
+	// network asks for alone. It is asked when a policy that strangers can use up would refuse, and not before. It may be nil.
 	Known func(ctx context.Context, s Sign) (bool, error)
 	// Screen turns away who gets no code at all; the zero value turns nobody away.
 	Screen Screen
@@ -87,10 +88,9 @@ type Sign struct {
 	// policies by client, so that nobody has it checked as often as he likes.
 	// Errors: ChallengeRequired when the solution is not good.
 	Solution func(ctx context.Context) error
-	// Known says that To has signed in from this browser before. Strangers elsewhere, who use up what the address has from
-	// everywhere, are then none of its business: it is counted by what this network asks for alone.
-	Known bool
-	Test  bool // To is a test identity of the project, to which nothing is sent: nothing is counted
+	// Browser is what the cookie of a known browser holds, for Gate.Known; empty: none came.
+	Browser latchkey.Secret
+	Test    bool // To is a test identity of the project, to which nothing is sent: nothing is counted
 }
 
 // solves reports whether a CAPTCHA has any meaning for s.
@@ -297,7 +297,7 @@ func (g *Gate) takes(c Call, s Sign, solved bool) []count {
 		shared := l.By == ByAddress || l.By == ByRange || l.By == ByCountry
 		asks := l.Beyond == latchkey.ChallengeRequired
 		switch {
-		case l.Only != "" && l.Only != s.To.Channel(), l.Solved && !solved, asks && (solved || !s.solves()), shared && s.Known:
+		case l.Only != "" && l.Only != s.To.Channel(), l.Solved && !solved, asks && (solved || !s.solves()):
 			continue
 		}
 		whom, ok := s.whom(l.By, network, hidden)

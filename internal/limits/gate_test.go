@@ -165,12 +165,13 @@ func TestASVS_6_1_1_NoLockOut(t *testing.T) {
 	for i := range 5000 {
 		w.start(from(fmt.Sprintf("10.0.%d.%d", i/256, i%256), victim))
 	}
+	w.Known = ownersBrowser
 	owner := from("198.51.100.1", victim)
 	if by := w.start(owner); by != "start-address" {
 		t.Errorf("a flood from 5,000 networks, and the next start is refused by %q, want a challenge by start-address", by)
 	}
-	solved, known := owner, owner
-	solved.Solution, known.Known = right, true
+	solved, known := owner, from("198.51.100.2", victim)
+	solved.Solution, known.Browser = right, "of the owner"
 	for what, s := range map[string]limits.Sign{"with a solved CAPTCHA": solved, "in a known browser": known} {
 		if by := w.start(s); by != "" {
 			t.Errorf("the owner %s is refused by %s", what, by)

@@ -25,6 +25,8 @@ type CompleteRequest struct {
 type Browser struct {
 	Stay bool            // make a session
 	Old  latchkey.Secret // what the session's cookie held before, if anything: that session ends
+	// Known is what the cookie of a known browser held before; empty: none. The login is added to it.
+	Known latchkey.Secret
 }
 
 // An Authorization is what a login on OAuth 2.0 or on a page of ours ends with.
@@ -34,6 +36,7 @@ type Authorization struct {
 	State       string          // empty: none was given
 	Session     latchkey.Secret // for the browser's cookie; empty if it was not to stay
 	SessionLast time.Time       // UTC: the end of the session, however often it is used
+	Known       latchkey.Secret // for the cookie of a known browser; empty if there is no session
 }
 
 // Complete verifies one answer and gives the URL that the login ends at: the callback URL with a user token, or the
@@ -85,6 +88,7 @@ func (s *Service) Authorize(ctx context.Context, r CompleteRequest) (Authorizati
 	}
 	if r.Browser.Stay {
 		a.Session, session = s.Secrets.SessionToken(out.Session.ID)
+		a.Known = s.Secrets.KnownBrowser(r.Browser.Known, out.User, r.To, s.Now())
 	}
 	if !code || !session {
 		return Authorization{}, latchkey.Internal

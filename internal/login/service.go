@@ -54,11 +54,32 @@ func (s *Service) Digits(p latchkey.Project, to latchkey.Address) int {
 	return p.Codes.Digits
 }
 
-// Known reports whether to has signed in to a project from the network of from before. It is for limits, which may be
-// kinder to an owner than to a stranger, and never for an answer.
-func (s *Service) Known(ctx context.Context, p latchkey.ProjectID, to latchkey.Address, from latchkey.Origin) (bool, error) {
+// Known reports whether to has signed in to a project before from the network of from, or from the browser whose cookie holds
+// held. It is for limits, which may be kinder to an owner than to a stranger, and never for an answer.
+func (s *Service) Known(ctx context.Context, p latchkey.ProjectID, to latchkey.Address, from latchkey.Origin, held latchkey.Secret) (bool, error) {
+	u, err := s.owner(ctx, p, to)
+	network, browser := u.Knows(from.Network()), s.Secrets.KnowsBrowser(held, u, to, s.Now())
+	return network || browser, err
+}
+
+// Remember gives what the cookie of a browser holds in which the link of a challenge to an address was approved: who presses it
+// reads what is sent there. held is what it held before. Where nobody has the address yet there is nothing to remember, and it
+// is empty.
+func (s *Service) Remember(ctx context.Context, p latchkey.ProjectID, to latchkey.Address, held latchkey.Secret) (latchkey.Secret, error) {
+	u, err := s.owner(ctx, p, to)
+	if err != nil || u.ID.IsZero() {
+		return "", err
+	}
+	return s.Secrets.KnownBrowser(held, u, to, s.Now()), nil
+}
+
+// owner gives who has an address; zero for nobody.
+func (s *Service) owner(ctx context.Context, p latchkey.ProjectID, to latchkey.Address) (latchkey.User, error) {
 	us, err := s.Store.Users(ctx, p, to, latchkey.UserID{}, 1)
-	return len(us) == 1 && us[0].Knows(from.Network()), err
+	if err != nil || len(us) == 0 {
+		return latchkey.User{}, err
+	}
+	return us[0], nil
 }
 
 // LinkURL is where a link token leads.

@@ -147,7 +147,7 @@ func (s *Server) giveCode(w http.ResponseWriter, r *http.Request, p latchkey.Pro
 	}
 	a, err := s.Login.Authorize(r.Context(), login.CompleteRequest{
 		Protocol: at.start(p.ID).Protocol, Project: p.ID, Client: at.Client, To: at.to(), Code: typed, Operation: at.Operation,
-		Browser: login.Browser{Stay: true, Old: s.sessionCookie(p).Read(r)}, From: s.origin(r),
+		Browser: login.Browser{Stay: true, Old: s.sessionCookie(p).Read(r), Known: s.knownCookie(p).Read(r)}, From: s.origin(r),
 	})
 	switch latchkey.CodeOf(err) {
 	case "":
@@ -184,7 +184,7 @@ func (s *Server) signedIn(r *http.Request, p latchkey.Project, at pending, a log
 			v = s.back(p, at.request, "code", a.Code.Reveal(), "state", a.State)
 		}
 	}
-	v.Cookies = append(v.Cookies, s.sessionCookie(p).Set(a.Session, a.SessionLast, s.Now()))
+	v.Cookies = append(v.Cookies, s.sessionCookie(p).Set(a.Session, a.SessionLast, s.Now()), s.knownCookie(p).Set(a.Known))
 	return v, nil
 }
 

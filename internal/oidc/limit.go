@@ -29,6 +29,7 @@ func (s *Server) limitStart(w http.ResponseWriter, r *http.Request, p latchkey.P
 	standing, err := s.Gate.Start(r.Context(), limits.Sign{
 		Caller: limits.Caller{IP: ip, Project: p.ID}, To: to, Country: address.Country(to), Test: test,
 		Captcha: s.Captcha.Policy(p), Solution: s.Captcha.Solution(p.ID, solution, ip),
+		Browser: s.knownCookie(p).Read(r),
 	}, s.Now())
 	tell(w, standing)
 	return standing.Again, err

@@ -19,6 +19,11 @@ func (s *Server) sessionCookie(p latchkey.Project) cookie.Session {
 	return cookie.OfSession(s.PublicURL, p.ID)
 }
 
+// knownCookie is the cookie of a browser from which people of p have signed in before.
+func (s *Server) knownCookie(p latchkey.Project) cookie.Known {
+	return cookie.OfKnown(s.PublicURL, p.ID)
+}
+
 // prompted are the words of the parameter prompt (OIDC Core §3.1.2.1, OIDC Prompt Create):
 //
 //	none             no page, whatever happens

@@ -7,6 +7,7 @@ import (
 	"strconv"
 
 	"github.com/latchkey-dev/latchkey"
+	"github.com/latchkey-dev/latchkey/internal/cookie"
 )
 
 // show is GET /l/{token}: the page of the state that the challenge is in. It changes nothing.
@@ -76,14 +77,29 @@ func (s *Server) press(r *http.Request) (view, error) {
 	case action == "approve" || picked != "":
 		c, err := s.Login.Approve(r.Context(), token, pick, s.origin(r))
 		switch {
-		case err == nil && c.State == latchkey.Denied:
+		case err != nil:
+			return s.after(r, "", err)
+		case c.State == latchkey.Denied:
 			return s.after(r, "?"+wrongNumber, nil)
-		case err == nil && c.LinkURL != "":
-			return view{Status: http.StatusSeeOther, Goto: c.LinkURL}, nil
 		}
-		return s.after(r, "", err)
+		return s.approved(r, c)
 	}
 	return s.page(r, "page.choose")
+}
+
+// approved leads on from a press that let the waiting device in. The browser is known from now on as one of the address's
+// owner, whom limits are kinder to.
+func (s *Server) approved(r *http.Request, c latchkey.Challenge) (view, error) {
+	v, err := s.after(r, "", nil)
+	if c.LinkURL != "" {
+		v.Goto = c.LinkURL
+	}
+	held := cookie.OfKnown(s.PublicURL, c.Project)
+	// The press is done whatever becomes of this: a browser that is not known is treated as a stranger's, and no worse.
+	if marks, failed := s.Login.Remember(r.Context(), c.Project, c.To, held.Read(r)); failed == nil && marks != "" {
+		v.Cookies = append(v.Cookies, held.Set(marks))
+	}
+	return v, err
 }
 
 // after leads from a press to the page that shows what became of the challenge.

@@ -92,6 +92,9 @@ func (s *Server) serve(route string, page *template.Template, f func(*http.Reque
 			picture = formTarget(v.Who.Logo)
 		}
 		strict(h, linkPolicy(picture, v.FormTo))
+		for _, c := range v.Cookies {
+			http.SetCookie(w, c)
+		}
 		if v.Goto != "" {
 			h.Set("Location", v.Goto)
 		} else {

@@ -32,6 +32,8 @@ type view struct {
 	FormTo string
 	Goto   string // where a 303 leads instead of a page
 	Wait   int    // seconds until it is worth trying again, of a 429
+
+	Cookies []*http.Cookie
 }
 
 // who is the project as a person knows it.

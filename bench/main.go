@@ -44,8 +44,9 @@ type options struct {
 	Seed     int           `json:"seed,omitempty"` // users that are there before
 	Rate     float64       `json:"rate,omitempty"` // logins that begin in a second, done or not; 0: as fast as they are answered
 	TLS      bool          `json:"tls,omitempty"`
-	Binary   string        `json:"-"` // empty: build one
-	Dir      string        `json:"-"` // where the database goes
+	Whole    bool          `json:"whole,omitempty"` // the sink does without CHUNKING
+	Binary   string        `json:"-"`               // empty: build one
+	Dir      string        `json:"-"`               // where the database goes
 	JSON     string        `json:"-"`
 	Profile  bool          `json:"-"`
 
@@ -143,6 +144,7 @@ func (o *options) flags(f *flag.FlagSet) {
 	f.IntVar(&o.Seed, "seed", 0, "put so many users into the store first")
 	f.Float64Var(&o.Rate, "rate", 0, "have so many logins begin in a second, whether or not those before are done; 0: each worker as fast as it is answered")
 	f.BoolVar(&o.TLS, "tls", false, "serve and ask by HTTPS")
+	f.BoolVar(&o.Whole, "no-chunking", false, "have the mail sink take texts by DATA only: a mail is two round trips then, and not one")
 	f.StringVar(&o.Limit, "limit", "1000000/1s", "the limit of every call: all are counted and none is refused; off counts nothing")
 	f.StringVar(&o.Limiter, "limiter", "memory", "where calls are counted: memory, postgres with -store postgres, or the URL of a Valkey server")
 	f.StringVar(&o.Binary, "binary", "", "measure this program instead of building one")
@@ -191,6 +193,7 @@ func measureServer(ctx context.Context, o options, r *report) (err error) {
 	if err != nil {
 		return err
 	}
+	sink.whole = o.Whole
 	defer sink.Close()
 	go sink.Serve()
 	s, err := startServer(ctx, o, sink.Addr())

@@ -74,6 +74,11 @@ func (t *table) judge() []row {
 		r.Target, r.Held = "", nil
 		return []row{r}
 	})
+	add("mail without CHUNKING, logins/s", []string{stepHS256, stepWhole}, func() []row {
+		r := t.share("mail by a server without CHUNKING", stepWhole, stepHS256, "of one with it", 0)
+		r.Target, r.Held = "", nil
+		return []row{r}
+	})
 	return append(rows, t.judgePolls()...)
 }
 

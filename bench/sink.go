@@ -5,15 +5,19 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"net"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
 )
 
-// A sink is an SMTP server (RFC 5321, PIPELINING by RFC 2920) that accepts every mail and puts it into the mailbox of
+// A sink is an SMTP server (RFC 5321, PIPELINING by RFC 2920, CHUNKING by RFC 3030) that accepts every mail and puts it into the mailbox of
 // its recipient. It does the least that a server may, since its time is taken from the one that is measured.
 type sink struct {
 	mailboxes
+	whole    bool // texts come by DATA only, as from a server without CHUNKING
 	listener net.Listener
 	open     sync.WaitGroup
 	live     liveConns
@@ -89,11 +93,15 @@ func (s *sink) talk(c net.Conn) {
 		verb, rest, _ := strings.Cut(strings.TrimRight(string(line), "\r\n"), " ")
 		switch strings.ToUpper(verb) {
 		case "EHLO":
-			say("250-sink\r\n250-PIPELINING\r\n250-8BITMIME\r\n250 SMTPUTF8\r\n")
+			say("250-sink\r\n")
+			if !s.whole {
+				say("250-CHUNKING\r\n")
+			}
+			say("250-PIPELINING\r\n250-8BITMIME\r\n250 SMTPUTF8\r\n")
 		case "HELO", "NOOP":
 			say("250 OK\r\n")
 		case "MAIL", "RSET":
-			to = to[:0]
+			to, body = to[:0], body[:0]
 			say("250 OK\r\n")
 		case "RCPT":
 			to = append(to, pathOf(rest))
@@ -108,6 +116,26 @@ func (s *sink) talk(c net.Conn) {
 			}
 			for _, a := range to {
 				s.deliver(a, body)
+			}
+			say("250 OK\r\n")
+		case "BDAT":
+			if s.whole {
+				say("502 not here\r\n")
+				continue
+			}
+			var last bool
+			if body, last, err = readChunk(r, rest, body); err != nil {
+				return
+			}
+			if len(to) == 0 {
+				say("503 no recipient\r\n")
+				continue
+			}
+			if last {
+				for _, a := range to {
+					s.deliver(a, body)
+				}
+				body = body[:0]
 			}
 			say("250 OK\r\n")
 		case "QUIT":
@@ -125,6 +153,19 @@ func pathOf(s string) string {
 	_, s, _ = strings.Cut(s, "<")
 	s, _, _ = strings.Cut(s, ">")
 	return s
+}
+
+// readChunk reads a chunk as said behind BDAT, "1234 LAST", and appends it to body.
+func readChunk(r *bufio.Reader, said string, body []byte) (_ []byte, last bool, err error) {
+	size, end, _ := strings.Cut(said, " ")
+	n, err := strconv.ParseUint(size, 10, 20) // a megabyte is no mail of ours
+	if err != nil {
+		return body, false, err
+	}
+	from := len(body)
+	body = slices.Grow(body, int(n))[:from+int(n)]
+	_, err = io.ReadFull(r, body[from:])
+	return body, strings.EqualFold(end, "LAST"), err
 }
 
 // readData reads a mail up to the lone dot, without the dots that were stuffed (RFC 5321 §4.5.2), and appends it to

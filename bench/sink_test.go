@@ -92,6 +92,57 @@ func TestSinkHandsOutTheCode(t *testing.T) {
 	}
 }
 
+// TestSinkTakesChunks speaks RFC 3030 to the sink, all at once, and with one that does without.
+func TestSinkTakesChunks(t *testing.T) {
+	t.Parallel()
+	half := len(plainMail) / 2
+	chunks := fmt.Sprintf("BDAT %d\r\n%sBDAT %d LAST\r\n%s", half, plainMail[:half], len(plainMail)-half, plainMail[half:])
+	nobody := fmt.Sprintf("BDAT %d LAST\r\n%s", len(plainMail), plainMail)
+	for name, c := range map[string]struct {
+		whole bool
+		text  string
+		codes []int
+		mails int
+	}{
+		"in two chunks": {text: "MAIL FROM:<a@b.c>\r\nRCPT TO:<%s>\r\n" + chunks + "NOOP\r\n", codes: []int{250, 250, 250, 250, 250}, mails: 1},
+		"for nobody":    {text: nobody + "RCPT TO:<%s>\r\n", codes: []int{503, 250}},
+		"started anew": {
+			text:  "MAIL FROM:<a@b.c>\r\nRCPT TO:<%[1]s>\r\nBDAT 4\r\nabcdRSET\r\nMAIL FROM:<a@b.c>\r\nRCPT TO:<%[1]s>\r\n" + nobody,
+			codes: []int{250, 250, 250, 250, 250, 250, 250}, mails: 1,
+		},
+		"not offered": {whole: true, text: "MAIL FROM:<a@b.c>\r\nRCPT TO:<%s>\r\n" + nobody, codes: []int{250, 250, 502}},
+	} {
+		s := serveSink(t)
+		s.whole = c.whole
+		to := "player@example.com"
+		box := make(chan mail, 1)
+		s.expect(to, box)
+		talk, err := textproto.Dial("tcp", s.Addr())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer talk.Close()
+		fmt.Fprintf(talk.W, "EHLO bench\r\n"+c.text, to)
+		talk.W.Flush()
+		_, _, _ = talk.ReadResponse(220)
+		if _, offers, err := talk.ReadResponse(250); err != nil || strings.Contains(offers, "CHUNKING") == c.whole {
+			t.Errorf("%s: EHLO was answered %q, %v", name, offers, err)
+		}
+		for i, want := range c.codes {
+			if _, msg, err := talk.ReadResponse(want); err != nil {
+				t.Errorf("%s: answer %d is %v %s, want %d", name, i+1, err, msg, want)
+			}
+		}
+		if len(box) != c.mails {
+			t.Errorf("%s: %d mails, want %d", name, len(box), c.mails)
+		} else if c.mails > 0 {
+			if m := <-box; m.code != "482913" || m.err != nil {
+				t.Errorf("%s: got %q, %v", name, m.code, m.err)
+			}
+		}
+	}
+}
+
 // TestASecondMailIsStray: the run fails when a message is sent twice.
 func TestASecondMailIsStray(t *testing.T) {
 	t.Parallel()

@@ -165,6 +165,7 @@ const (
 	stepOAuth2   = "new users, OAuth 2.0, HS256"
 	stepRate     = "new users at half the top rate"
 	stepTLS      = "new users, TLS"
+	stepWhole    = "new users, mail without CHUNKING"
 	stepFew      = "returning users, a small store"
 	stepMany     = "returning users, a large store"
 	stepPostgres = "new users, PostgreSQL"
@@ -183,6 +184,7 @@ func (t *table) steps() []step {
 		t.logins(stepOAuth2, func(o *options) { o.Protocol = "oauth2" }),
 		t.logins(stepRate, func(o *options) { o.Rate = t.top() / 2 }),
 		t.logins(stepTLS, func(o *options) { o.TLS = true }),
+		t.logins(stepWhole, func(o *options) { o.Whole = true }),
 		t.logins(stepProfile, func(o *options) { o.Profile = true }),
 		t.logins(stepPostgres, func(o *options) { o.Store = "postgres" }),
 		t.logins(stepFew, func(o *options) { o.Users, o.Seed = "returning", t.Options.Few }),

@@ -22,7 +22,7 @@ func measured() *table {
 	t := &table{Options: tableOptions{Few: 10_000, Many: 10_000_000}, Binary: 29 << 20, Cores: 2, Logins: map[string]report{
 		stepHS256: login(4500, nil), stepEdDSA: login(4060, nil), stepES256: login(4051, nil),
 		stepRS256:  login(1481.5, nil), // (2 - 0.15) cores ÷ 1 ms = 1,852; 0.8 of it
-		stepOAuth2: login(3300, nil), stepTLS: login(4000, nil), stepPostgres: login(1800, nil),
+		stepOAuth2: login(3300, nil), stepTLS: login(4000, nil), stepWhole: login(4200, nil), stepPostgres: login(1800, nil),
 		stepFew: login(4000, nil), stepMany: login(3600, nil),
 		stepRate: login(2250, func(r *report) {
 			r.Options.Rate = 2250

@@ -2,6 +2,7 @@ package clustertest_test
 
 import (
 	"bytes"
+	"context"
 	"io"
 	"log"
 	"mime"
@@ -12,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/emersion/go-smtp"
 )
@@ -51,7 +53,12 @@ func newSink(t *testing.T) *sink {
 	s := smtp.NewServer(smtp.BackendFunc(func(*smtp.Conn) (smtp.Session, error) { return &conversation{sink: k}, nil }))
 	s.ErrorLog = log.New(io.Discard, "", 0) // a killed client is what the tests are about
 	go s.Serve(l)
-	t.Cleanup(func() { k.become(refusing); s.Close() })
+	t.Cleanup(func() {
+		k.become(refusing)
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		defer cancel()
+		_ = s.Shutdown(ctx) // its Close would race with mails that it is taking
+	})
 	return k
 }
 

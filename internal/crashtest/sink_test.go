@@ -2,6 +2,7 @@ package crashtest_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"io"
 	"log"
@@ -14,6 +15,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/emersion/go-smtp"
 )
@@ -46,7 +48,12 @@ func newSink(t *testing.T, limit int) *sink {
 	s := smtp.NewServer(smtp.BackendFunc(func(*smtp.Conn) (smtp.Session, error) { return &session{sink: k}, nil }))
 	s.ErrorLog = log.New(io.Discard, "", 0) // a killed client is what the test is about
 	go s.Serve(l)
-	t.Cleanup(func() { k.release(); s.Close() })
+	t.Cleanup(func() {
+		k.release()
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		defer cancel()
+		_ = s.Shutdown(ctx) // its Close would race with mails that it is taking
+	})
 	return k
 }
 

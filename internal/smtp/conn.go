@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/textproto"
 	"regexp"
+	"strconv"
 	"time"
 
 	gomail "github.com/wneessen/go-mail"
@@ -20,7 +21,11 @@ type conn struct {
 	raw      net.Conn // below TLS: closing it ends whatever hangs
 	text     *textproto.Conn
 	pipeline bool        // RFC 2920
+	chunks   bool        // RFC 3030
 	utf8     bool        // RFC 6531
+	chunked  bool        // it took a mail in a chunk
+	noChunks bool        // it offered to, and failed at it
+	out      []byte      // room for what is said next
 	retire   *time.Timer // runs while the connection is idle
 }
 
@@ -50,6 +55,7 @@ func (s *Sender) dial(ctx context.Context) (*conn, error) {
 	}
 	c.text = talk.Text
 	c.pipeline, _ = talk.Extension("PIPELINING")
+	c.chunks, _ = talk.Extension("CHUNKING")
 	c.utf8, _ = talk.Extension("SMTPUTF8")
 	if err := c.raw.SetDeadline(time.Time{}); err != nil { // from here on ctx alone ends a wait
 		c.close()
@@ -98,16 +104,21 @@ func (s *Sender) options(c *conn) []gomail.Option {
 
 // close hangs up, with a QUIT for politeness that nobody waits for.
 func (c *conn) close() {
-	_ = c.say([]step{{line: "QUIT"}})
+	_ = c.say(step{line: "QUIT"})
 	_ = c.raw.Close()
 }
 
-// A step is a command of a mail transaction: what it says, the answer that lets it go on, and whether a 5yz is about
-// the message and not about us.
+// errNoChunks says that a server offered to take chunks and refused one, and that it took no mail.
+var errNoChunks = errors.New("CHUNKING offered and not kept")
+
+// A step is a command of a mail transaction: what it says, with what follows its line, the answer that lets it go on, and
+// whether a 5yz is about the message and not about us.
 type step struct {
 	name, line string
+	body       []byte
 	want       int
 	final      bool
+	chunk      bool // body is a chunk (RFC 3030)
 }
 
 // send carries out one mail transaction. keep says that the connection can be used again.
@@ -121,21 +132,25 @@ func (c *conn) send(ctx context.Context, m message) (keep bool, err error) {
 	if m.utf8 {
 		suffix = " SMTPUTF8"
 	}
-	steps := []step{
+	steps := [...]step{
 		{name: "MAIL", line: "MAIL FROM:<" + m.from + ">" + suffix, want: 25},
 		{name: "RCPT", line: "RCPT TO:<" + m.to + ">", want: 25, final: true},
 		{name: "DATA", line: "DATA", want: 354, final: true},
 	}
-	if keep, err = c.run(steps); err != nil {
+	if c.chunks {
+		steps[2] = step{
+			name: "BDAT", line: "BDAT " + strconv.Itoa(len(m.data)) + " LAST", body: m.data, want: 25, final: true, chunk: true,
+		}
+		return c.run(steps[:])
+	}
+	if keep, err = c.run(steps[:]); err != nil {
 		return keep, err
 	}
-	if _, err := c.text.W.Write(m.data); err != nil {
-		return false, unavailable("connection lost", discreet(err))
-	}
-	return c.run([]step{{name: "end of DATA", line: ".", want: 25, final: true}})
+	return c.run([]step{{name: "end of DATA", body: m.stuffed(), want: 25, final: true}})
 }
 
-// run says the steps, all at once if the server allows it, and gives the first refusal.
+// run says the steps, all at once if the server allows it, and gives the first refusal. A chunk that was said is answered
+// whatever became of the steps before it (RFC 3030 §2): the server takes its bytes off the line, and refuses it.
 func (c *conn) run(steps []step) (keep bool, err error) {
 	keep = true
 	for i, st := range steps {
@@ -144,7 +159,7 @@ func (c *conn) run(steps []step) (keep bool, err error) {
 			if c.pipeline {
 				said = steps
 			}
-			if err := c.say(said); err != nil {
+			if err := c.say(said...); err != nil {
 				return false, err
 			}
 		}
@@ -154,12 +169,20 @@ func (c *conn) run(steps []step) (keep bool, err error) {
 		case bad == nil && err != nil && st.want == 354:
 			return false, err // the server waits for a text that has nowhere to go: hang up
 		case bad == nil:
+			c.chunked = c.chunked || st.chunk && err == nil
 			continue
 		case !errors.As(bad, &refusal):
+			// What stands between may not let chunks through. If it never did, better do without them.
+			c.noChunks = st.chunk && err == nil && !c.chunked
 			return false, unavailable("connection lost", discreet(bad))
 		}
-		if code == 421 {
+		switch {
+		case code == 421:
 			keep = false // it is about to hang up
+		case st.chunk && err == nil && 500 <= code && code <= 504:
+			// A recipient, and no idea what to do with a chunk: the server may take its bytes for commands now.
+			c.noChunks, keep = true, false
+			err = unavailable("chunk not understood", fmt.Errorf("%w: %w", errNoChunks, st.cause(code, answer)))
 		}
 		if err == nil {
 			err = st.refused(code, answer)
@@ -174,13 +197,21 @@ func (c *conn) run(steps []step) (keep bool, err error) {
 	return keep, err
 }
 
-func (c *conn) say(steps []step) error {
+// say writes the steps, as one write: each costs as much as a short mail's rendering.
+func (c *conn) say(steps ...step) error {
+	out := c.out[:0]
 	for _, st := range steps {
-		if _, err := c.text.W.WriteString(st.line + "\r\n"); err != nil {
-			return unavailable("connection lost", discreet(err))
+		if st.line != "" {
+			out = append(append(out, st.line...), "\r\n"...)
 		}
+		out = append(out, st.body...)
 	}
-	if err := c.text.W.Flush(); err != nil {
+	c.out = out
+	_, err := c.text.W.Write(out)
+	if err == nil {
+		err = c.text.W.Flush()
+	}
+	if err != nil {
 		return unavailable("connection lost", discreet(err))
 	}
 	return nil
@@ -188,7 +219,7 @@ func (c *conn) say(steps []step) error {
 
 // reset leaves a failed transaction behind.
 func (c *conn) reset() bool {
-	if c.say([]step{{line: "RSET"}}) != nil {
+	if c.say(step{line: "RSET"}) != nil {
 		return false
 	}
 	_, _, err := c.text.ReadResponse(25)
@@ -197,7 +228,7 @@ func (c *conn) reset() bool {
 
 // refused says what a refusal means (the table of the package's documentation).
 func (st step) refused(code int, answer string) error {
-	cause := fmt.Errorf("%s answered %d %s", st.name, code, enhanced(answer))
+	cause := st.cause(code, answer)
 	switch {
 	case code >= 500 && st.final && code != 503 && code != 530 && code != 535 && code != 538:
 		return undeliverable("message refused", cause)
@@ -205,6 +236,10 @@ func (st step) refused(code int, answer string) error {
 		return unavailable("connection closing", cause)
 	}
 	return unavailable("message not taken now", cause)
+}
+
+func (st step) cause(code int, answer string) error {
+	return fmt.Errorf("%s answered %d %s", st.name, code, enhanced(answer))
 }
 
 // enhanced gives the enhanced status code of an answer (RFC 3463), the one part of its text that quotes nobody.

@@ -18,7 +18,7 @@ import (
 type message struct {
 	from, to string
 	utf8     bool   // to needs SMTPUTF8
-	data     []byte // headers and body, dots stuffed, without the final one
+	data     []byte // headers and body
 }
 
 // compose writes the mail of e. Every try of one message gives the same headers but for the date.
@@ -74,20 +74,20 @@ func appendPart(b []byte, kind, s string) []byte {
 	return appendLines(append(b, "quoted-printable\r\n\r\n"...), quoted.String())
 }
 
-// appendLines writes s with CRLF line ends, the last line's too, and a second dot before every line that begins with
-// one (RFC 5321 §4.5.2).
+// appendLines writes s with CRLF line ends, the last line's too.
 func appendLines(b []byte, s string) []byte {
 	for s != "" {
 		line, rest, _ := strings.Cut(s, "\n")
-		line = strings.TrimSuffix(line, "\r")
-		if strings.HasPrefix(line, ".") {
-			b = append(b, '.')
-		}
-		b = append(b, line...)
-		b = append(b, "\r\n"...)
+		b = append(append(b, strings.TrimSuffix(line, "\r")...), "\r\n"...)
 		s = rest
 	}
 	return b
+}
+
+// stuffed is the text as DATA wants it: a second dot before every line that begins with one, and the dot that ends it
+// (RFC 5321 §4.5.2).
+func (m message) stuffed() []byte {
+	return append(bytes.ReplaceAll(m.data, []byte("\r\n."), []byte("\r\n..")), ".\r\n"...)
 }
 
 // sevenBit reports whether s is printable ASCII in lines of at most 990 bytes.

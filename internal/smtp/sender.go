@@ -1,6 +1,7 @@
 // Package smtp is the room for mail: a Sender that hands messages to one SMTP server. It owns go-mail, which dials,
-// greets, encrypts and authenticates; the mail transaction itself is here, because a login's mail must cost two round
-// trips (RFC 2920 pipelining) and not five.
+// greets, encrypts and authenticates; the mail transaction itself is here, because a login's mail must cost one round trip
+// and not five. Where the server takes chunks (RFC 3030) and pipelined commands (RFC 2920), a mail is one write, and without
+// chunks two.
 //
 // Connections are kept and used again. One that died meanwhile is replaced, and its message sent once more, without
 // anybody noticing. None waits for use longer than idleLife.
@@ -10,7 +11,9 @@
 //	on                     4yz           5yz             no answer
 //	connect, TLS, AUTH     Unavailable   Unavailable     Unavailable    5yz: the configuration is wrong, not the message
 //	MAIL FROM              Unavailable   Unavailable     Unavailable    the same
-//	RCPT TO, DATA          Unavailable   Undeliverable   Unavailable    530, 535, 538 (no AUTH), 503: Unavailable
+//	RCPT TO, DATA, BDAT    Unavailable   Undeliverable   Unavailable    530, 535, 538 (no AUTH), 503: Unavailable
+//	BDAT, 500 to 504 where the recipient was taken: the server, or what stands between, cannot do what it offers. The mail
+//	goes again by DATA, on a new connection, and so does every one after it.
 //
 // No answer's text is ever in an error: servers like to quote the address.
 package smtp
@@ -23,6 +26,7 @@ import (
 	"net/mail"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/latchkey-dev/latchkey"
@@ -61,6 +65,8 @@ type Sender struct {
 	cfg   Config
 	from  mail.Address
 	slots chan struct{} // one token for every connection in use
+	// chunkless: the server offered CHUNKING and failed at it. It is not tried again: a text by DATA costs a round trip more.
+	chunkless atomic.Bool
 
 	mu     sync.Mutex
 	idle   []*conn // the last one was used last
@@ -125,22 +131,24 @@ func (s *Sender) Send(ctx context.Context, e latchkey.Envelope) error {
 		return unavailable("no connection came free in time", ctx.Err())
 	}
 	c := s.take()
-	reused := c != nil
-	if !reused {
-		if c, err = s.dial(ctx); err != nil {
+	for reused := c != nil; ; reused, c = false, nil {
+		if c == nil {
+			if c, err = s.dial(ctx); err != nil {
+				return err
+			}
+		}
+		c.chunks = c.chunks && !s.chunkless.Load()
+		keep, err := c.send(ctx, m)
+		if c.noChunks {
+			s.chunkless.Store(true)
+		}
+		died := reused && err != nil && !keep && !errors.Is(err, latchkey.Undeliverable)
+		if ctx.Err() != nil || !died && !errors.Is(err, errNoChunks) {
+			s.put(c, keep)
 			return err
 		}
-	}
-	keep, err := c.send(ctx, m)
-	if reused && !keep && ctx.Err() == nil && !errors.Is(err, latchkey.Undeliverable) && err != nil {
 		c.close()
-		if c, err = s.dial(ctx); err != nil {
-			return err
-		}
-		keep, err = c.send(ctx, m)
 	}
-	s.put(c, keep)
-	return err
 }
 
 // take gives the kept connection that was used last, or nil.

@@ -2,6 +2,7 @@ package smtp
 
 import (
 	"bytes"
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -103,12 +104,11 @@ func (s *server) received() []sent {
 	return append([]sent(nil), s.mails...)
 }
 
+// down cuts every connection and waits until nobody talks any more. The library's own Close would meet those who do.
 func (s *server) down() {
-	_ = s.srv.Close()
 	_ = s.listener.Close()
 	s.listener.drop()
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	if s.hang != nil {
 		select {
 		case <-s.hang:
@@ -116,6 +116,10 @@ func (s *server) down() {
 			close(s.hang)
 		}
 	}
+	s.mu.Unlock()
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	_ = s.srv.Shutdown(ctx)
 }
 
 // countedListener remembers its connections, so that a test can count and cut them.

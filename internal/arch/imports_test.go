@@ -48,7 +48,7 @@ var table = map[string]room{
 	// Rooms that do I/O: one outside thing each.
 	"internal/sqlite":      {house: []string{""}, outside: []string{"zombiezen.com/go/sqlite"}},
 	"internal/postgres":    {house: []string{"", "internal/memory"}, outside: []string{"github.com/jackc/pgx/v5"}},
-	"internal/valkey":      {house: []string{""}, outside: []string{"github.com/valkey-io/valkey-go"}},
+	"internal/valkey":      {house: []string{""}},
 	"internal/smtp":        {house: []string{""}, outside: []string{"github.com/wneessen/go-mail"}},
 	"internal/sms/twilio":  {house: []string{""}},
 	"internal/sms/webhook": {house: []string{""}},

@@ -88,20 +88,21 @@ func TestClusterNodeDown(t *testing.T) {
 	t.Parallel()
 	a, b := cluster(t)
 	for _, s := range []*server{a, b} {
-		s.mustSay("CONFIG", "SET", "cluster-require-full-coverage", "no")
+		s.mustSay("CONFIG", "SET", "cluster-require-full-coverage", "no", "cluster-node-timeout", "60000") // or the rest gives up too
 	}
 	l := open(t, a.url()+"&addr="+b.addr())
 	for i := range 20 {
 		take(t, l, strconv.Itoa(i), noon)
 	}
 	b.kill()
-	answered, refused := 0, 0
+	answered, refused, here := 0, 0, ""
 	for i := range 20 {
 		began := time.Now()
 		_, err := l.Take(t.Context(), []latchkey.Take{{Key: strconv.Itoa(i), Rate: three}}, noon)
 		switch {
 		case err == nil:
 			answered++
+			here = strconv.Itoa(i)
 		case latchkey.CodeOf(err) == latchkey.Unavailable:
 			refused++
 		default:
@@ -114,4 +115,65 @@ func TestClusterNodeDown(t *testing.T) {
 	if answered == 0 || refused == 0 {
 		t.Errorf("with one node of two down %d keys were answered and %d refused, want some of each", answered, refused)
 	}
+	late := open(t, b.url()+"&addr="+a.addr())
+	take(t, late, here, noon) // it starts now, and the first address is the dead one
+}
+
+// TestClusterSlotMoves: a key is followed while its slot is on the way to another node, and after it has arrived.
+func TestClusterSlotMoves(t *testing.T) {
+	t.Parallel()
+	a, b := cluster(t)
+	l := open(t, a.url()+"&prefix=p:")
+	take(t, l, "x", noon) // reads the layout
+	key, slot := "{foo}", "12182"
+	idA, idB := a.mustSay("CLUSTER", "MYID"), b.mustSay("CLUSTER", "MYID")
+	a.mustSay("CLUSTER", "SETSLOT", slot, "IMPORTING", idB)
+	b.mustSay("CLUSTER", "SETSLOT", slot, "MIGRATING", idA)
+	for left := 2; left >= 1; left-- {
+		if got := take(t, l, key, noon); got.Remaining != left || b.mustSay("CLUSTER", "COUNTKEYSINSLOT", slot) != ":0" {
+			t.Errorf("on its way: %+v, want %d left, and counted at the node to which it goes", got, left)
+		}
+	}
+	for _, s := range []*server{a, b} {
+		s.mustSay("CLUSTER", "SETSLOT", slot, "NODE", idA)
+	}
+	if got := take(t, l, key, noon); got.Remaining != 0 || !got.Allowed {
+		t.Errorf("arrived: %+v, want the last one of three", got)
+	}
+	take(t, l, key, noon)
+	if got := a.mustSay("CLUSTER", "COUNTKEYSINSLOT", slot); got != ":1" {
+		t.Errorf("the new node has %s keys in the slot, want :1", got)
+	}
+	if got := b.mustSay("INFO", "errorstats"); !strings.Contains(got, "errorstat_MOVED:count=1\r\n") {
+		t.Errorf("the old node was asked again after it had said where the slot is:\n%s", got)
+	}
+}
+
+// TestClusterNodeHangs: what it had goes to another node, which says so only when it is asked, within the time of a Take.
+func TestClusterNodeHangs(t *testing.T) {
+	t.Parallel()
+	a, b := cluster(t)
+	for _, s := range []*server{a, b} {
+		s.mustSay("CONFIG", "SET", "cluster-require-full-coverage", "no", "cluster-node-timeout", "60000")
+	}
+	l := open(t, "valkey://"+b.addr()+"?timeout=2s&addr="+a.addr())
+	key, slot := "{foo}", "12182"
+	take(t, l, key, noon)
+	idA := a.mustSay("CLUSTER", "MYID")
+	b.freeze()
+	defer b.thaw()
+	a.mustSay("CLUSTER", "SETSLOT", slot, "NODE", idA)
+	if got := take(t, l, key, noon); got.Remaining != 2 {
+		t.Errorf("at the node that took the slot: %+v, want 2 left", got)
+	}
+}
+
+// TestSeveralAddressesWithoutACluster: which server has a key would depend on who can be reached.
+func TestSeveralAddressesWithoutACluster(t *testing.T) {
+	t.Parallel()
+	a, b := start(t), start(t)
+	l := open(t, a.url()+"&addr="+b.addr())
+	unavailable(t, l)
+	a.kill()
+	unavailable(t, l)
 }

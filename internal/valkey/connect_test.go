@@ -115,6 +115,51 @@ func TestURLs(t *testing.T) {
 	}
 }
 
+// TestAServerOfAnotherKind: what it says is not taken for an answer, is not waited for, and shows no password.
+func TestAServerOfAnotherKind(t *testing.T) {
+	t.Parallel()
+	for what, says := range map[string]string{
+		"an old Redis":            "-ERR unknown command `HELLO`, with args beginning with: `2`, `AUTH`, `login`, `wr0ngSecret`, \r\n",
+		"a web server":            "HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n",
+		"one that says too much":  "*0\r\n:1\r\n:2\r\n",
+		"one that hangs up":       "",
+		"one that floods":         "*16384\r\n" + strings.Repeat("$0\r\n\r\n", 10000),
+		"a script of its own":     "*0\r\n+OK\r\n",
+		"a cluster that is empty": "*2\r\n+mode\r\n+cluster\r\n",
+	} {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			listener, err := net.Listen("tcp", "127.0.0.1:0")
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { _ = listener.Close() })
+			go func() {
+				for {
+					c, err := listener.Accept()
+					if err != nil {
+						return
+					}
+					go func() {
+						_, _ = c.Read(make([]byte, 1024))
+						_, _ = io.WriteString(c, says)
+						_, _ = c.Read(make([]byte, 1024))
+						_ = c.Close()
+					}()
+				}
+			}()
+			l := open(t, "valkey://login:wr0ngSecret@"+listener.Addr().String())
+			for range 2 {
+				unavailable(t, l)
+				_, err = l.Take(t.Context(), []latchkey.Take{{Key: "k", Rate: three}}, noon)
+				if err == nil || strings.Contains(err.Error(), "wr0ngSecret") {
+					t.Errorf("Take: %v", err)
+				}
+			}
+		})
+	}
+}
+
 // certificates writes an authority and a certificate of localhost that it signed.
 func certificates(t *testing.T, dir string) (ca, cert, key string) {
 	t.Helper()

@@ -30,18 +30,18 @@ func FuzzParse(f *testing.F) {
 			}
 			return
 		}
-		if len(s.option.InitAddress) == 0 || s.timeout < 10*time.Millisecond || s.timeout > time.Minute || len(s.prefix) > 50 || s.option.SelectDB < 0 {
+		if len(s.addrs) == 0 || s.timeout < 10*time.Millisecond || s.timeout > time.Minute || len(s.prefix) > 50 || s.database < 0 {
 			t.Errorf("%q: %+v", raw, s)
 		}
-		for _, a := range s.option.InitAddress {
+		for _, a := range s.addrs {
 			host, port, err := net.SplitHostPort(a)
 			if n, bad := strconv.Atoi(port); err != nil || bad != nil || host == "" || n < 1 || n > 65535 {
 				t.Errorf("%q: the address %q (%v)", raw, a, err)
 			}
 		}
 		scheme, _, _ := strings.Cut(strings.ToLower(raw), ":")
-		if secure := scheme == "valkeys" || scheme == "rediss"; secure != (s.option.TLSConfig != nil) {
-			t.Errorf("%q: TLS is %v", raw, s.option.TLSConfig != nil)
+		if secure := scheme == "valkeys" || scheme == "rediss"; secure != (s.tls != nil) {
+			t.Errorf("%q: TLS is %v", raw, s.tls != nil)
 		}
 	})
 }

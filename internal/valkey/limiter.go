@@ -2,41 +2,38 @@
 //
 // It holds nothing that must last: no persistence is needed, and a server that comes back empty counts from nothing. Of a
 // server that runs out of memory, maxmemory-policy volatile-ttl gives up the keys that are nearest to being whole. A user with
-// limited rights needs EVALSHA, EVAL, GET and SET on latchkey:* keys, HELLO, PING, SELECT, and CLUSTER for a cluster.
+// limited rights needs EVALSHA, EVAL, GET and SET on latchkey:* keys, HELLO, SELECT, and CLUSTER for a cluster.
+//
+// The client is this package's own, for one script and nothing else (docs/adr/020-own-valkey-client.md): resp.go is the
+// protocol, conn.go one connection, node.go one server, cluster.go which server has a key.
 package valkey
 
 import (
 	"context"
+	"crypto/sha1"
 	_ "embed"
+	"encoding/hex"
 	"errors"
-	"strconv"
-	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
-
-	client "github.com/valkey-io/valkey-go"
 
 	"github.com/latchkey-dev/latchkey"
 )
 
-// A Limiter counts in Valkey. Make one with New. The Takes of many callers travel together over a few connections, which
-// come back by themselves. A Take is one round trip; in a cluster, where the keys of one Take live on different nodes, one
+// A Limiter counts in Valkey. Make one with New. The Takes of many callers travel together over one connection to each server,
+// which comes back by itself. A Take is one round trip; in a cluster, where the keys of one Take live on different nodes, one
 // for each key, in their order.
 type Limiter struct {
-	settings
-	script *client.Lua
+	*settings
+	digest  string // of the script, by which servers know it
+	cluster atomic.Pointer[layout]
+	first   atomic.Uint32 // where among the addresses to begin: the one that answered last
+	asking  chan struct{} // has room for one who asks for the layout
 
 	mu     sync.Mutex
-	client client.Client // nil until a Take has reached the server
-	dial   *dial         // the attempt to reach it that is under way; nil without one
+	nodes  map[string]*node // by address
 	closed bool
-}
-
-// A dial is one attempt to reach the server; the Takes that meanwhile come share it.
-type dial struct {
-	done   chan struct{} // closed when client and err are there
-	client client.Client
-	err    error
 }
 
 //go:embed take.lua
@@ -49,10 +46,11 @@ func New(url string) (*Limiter, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Limiter{settings: s, script: client.NewLuaScript(script)}, nil
+	sum := sha1.Sum([]byte(script)) // not a secret: the protocol's name for the script
+	return &Limiter{settings: &s, digest: hex.EncodeToString(sum[:]), asking: make(chan struct{}, 1), nodes: map[string]*node{}}, nil
 }
 
-// Take implements latchkey.Limiter. It answers within its timeout, or twice that if it has to connect first.
+// Take implements latchkey.Limiter. It answers within its timeout.
 // Times are kept in microseconds; a rate that is finer is rounded to the slower side.
 func (l *Limiter) Take(ctx context.Context, ts []latchkey.Take, now time.Time) ([]latchkey.Tally, error) {
 	if len(ts) == 0 {
@@ -70,37 +68,29 @@ func (l *Limiter) Take(ctx context.Context, ts []latchkey.Take, now time.Time) (
 // Close implements latchkey.Limiter. Takes afterwards are Unavailable.
 func (l *Limiter) Close() error {
 	l.mu.Lock()
-	c := l.client
-	l.closed, l.client = true, nil
-	l.mu.Unlock()
-	if c != nil {
-		c.Close()
+	defer l.mu.Unlock()
+	l.closed = true
+	for _, n := range l.nodes {
+		n.close()
 	}
 	return nil
 }
 
 func (l *Limiter) take(ctx context.Context, ts []latchkey.Take, now time.Time) ([]latchkey.Tally, error) {
-	c, err := l.connect(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if c.Mode() != client.ClientModeCluster {
-		out, err := l.ask(ctx, c, ts, now)
-		if !readOnly(err) {
-			return out, err
-		}
-		// The server has become a replica, and its address may lead to the new primary by now. Nothing was written.
-		l.leave(c)
-		if c, err = l.connect(ctx); err != nil {
+	if l.cluster.Load() == nil {
+		home, clustered, err := l.home(ctx)
+		if err != nil {
 			return nil, err
 		}
-		return l.ask(ctx, c, ts, now)
+		if !clustered {
+			return l.ask(ts, now, func(cmd []byte) (reply, error) { return home.do(ctx, false, cmd) })
+		}
 	}
 	// Keys of one Take count different things, so no hash tag can bring them together: an address is asked for by many
 	// networks, and a network asks for many addresses.
 	out := make([]latchkey.Tally, 0, len(ts))
 	for i := range ts {
-		one, err := l.ask(ctx, c, ts[i:i+1], now)
+		one, err := l.ask(ts[i:i+1], now, func(cmd []byte) (reply, error) { return l.askOwner(ctx, slot(l.prefix+ts[i].Key), cmd) })
 		if err != nil {
 			return nil, err
 		}
@@ -112,30 +102,54 @@ func (l *Limiter) take(ctx context.Context, ts []latchkey.Take, now time.Time) (
 	return out, nil
 }
 
-// ask runs the script once for ts, all of which live on one node, and reads its answer with the rule itself.
-func (l *Limiter) ask(ctx context.Context, c client.Client, ts []latchkey.Take, now time.Time) ([]latchkey.Tally, error) {
-	now = time.UnixMicro(now.UnixMicro())
-	keys, args := make([]string, 0, len(ts)), make([]string, 1, 2*len(ts)+1)
-	args[0] = strconv.FormatInt(now.UnixMicro(), 10)
-	for _, t := range ts {
-		if r := whole(t.Rate); !r.IsZero() {
-			every := r.Every.Microseconds()
-			keys = append(keys, l.prefix+t.Key)
-			args = append(args, strconv.FormatInt(every, 10), strconv.FormatInt(every*int64(r.Burst), 10))
+// home gives the first server that can be reached, and whether it is a node of a cluster.
+func (l *Limiter) home(ctx context.Context) (*node, bool, error) {
+	var last error
+	for range l.addrs {
+		at := l.first.Load()
+		n, err := l.node(l.addrs[int(at)%len(l.addrs)])
+		if err != nil {
+			return nil, false, err
 		}
+		c, err := n.reach(ctx)
+		switch {
+		case err == nil && !c.clustered && len(l.addrs) > 1:
+			// Which of them has a key would depend on who can be reached.
+			return nil, false, errors.New("there are several addresses, and the server is no node of a cluster")
+		case err == nil:
+			return n, c.clustered, nil
+		}
+		l.first.CompareAndSwap(at, at+1)
+		last = err
 	}
-	fulls, err := l.run(ctx, c, keys, args)
-	if err != nil {
-		return nil, err
+	return nil, false, last
+}
+
+// ask runs the script once for ts, all of which live on one node, and reads its answer with the rule itself.
+func (l *Limiter) ask(ts []latchkey.Take, now time.Time, send func(cmd []byte) (reply, error)) ([]latchkey.Tally, error) {
+	now = time.UnixMicro(now.UnixMicro())
+	var fulls []reply
+	if n := counted(ts); n > 0 {
+		a, err := send(l.command("EVALSHA", l.digest, n, ts, now))
+		if err == nil && a.says("NOSCRIPT") {
+			a, err = send(l.command("EVAL", script, n, ts, now)) // a server that was restarted has not heard of it
+		}
+		if err == nil {
+			err = a.failed()
+		}
+		if err != nil {
+			return nil, err
+		}
+		fulls = a.list
 	}
 	out := make([]latchkey.Tally, 0, len(ts))
 	for _, t := range ts {
 		var full time.Time
 		if !t.Rate.IsZero() {
-			if len(fulls) == 0 {
+			if len(fulls) == 0 || fulls[0].kind != integer {
 				return nil, errors.New("the script gave too few answers")
 			}
-			full, fulls = time.UnixMicro(fulls[0]), fulls[1:]
+			full, fulls = time.UnixMicro(fulls[0].number), fulls[1:]
 		}
 		_, tally := whole(t.Rate).Take(full, now)
 		out = append(out, tally)
@@ -146,80 +160,37 @@ func (l *Limiter) ask(ctx context.Context, c client.Client, ts []latchkey.Take, 
 	return out, nil
 }
 
-// run runs the script, and again if a connection broke, once for each that there is: a server that was restarted has broken
-// them all. If a run did count before its connection broke, its caller has one unit less, and nobody has more.
-func (l *Limiter) run(ctx context.Context, c client.Client, keys, args []string) ([]int64, error) {
-	if len(keys) == 0 {
-		return nil, nil
-	}
-	answer := l.script.Exec(ctx, c, keys, args)
-	for range 1 << multiplex {
-		if answer.NonValkeyError() == nil || ctx.Err() != nil {
-			break
+// counted is how many of ts have a rate: only those have a key.
+func counted(ts []latchkey.Take) (n int) {
+	for _, t := range ts {
+		if !t.Rate.IsZero() {
+			n++
 		}
-		answer = l.script.Exec(ctx, c, keys, args)
 	}
-	return answer.AsIntSlice()
+	return n
 }
 
-// readOnly reports the answer of a replica. An answer's first word is its code.
-func readOnly(err error) bool {
-	said, ok := client.IsValkeyErr(err)
-	return ok && strings.HasPrefix(said.Error(), "READONLY ")
-}
-
-// connect gives the client. If there is none yet, one Take makes it and the others wait for it, each no longer than its
-// own ctx.
-func (l *Limiter) connect(ctx context.Context) (client.Client, error) {
-	l.mu.Lock()
-	if l.closed || l.client != nil {
-		defer l.mu.Unlock()
-		if l.closed {
-			return nil, errors.New("the limiter is closed")
+// command is one run of the script for the n keys of ts.
+func (l *Limiter) command(verb, script string, n int, ts []latchkey.Take, now time.Time) []byte {
+	size := 128 + len(script) + n*(len(l.prefix)+64)
+	for _, t := range ts {
+		size += len(t.Key)
+	}
+	b := appendHead(make([]byte, 0, size), 3+n+1+2*n)
+	b = appendNumber(appendWord(appendWord(b, verb, ""), script, ""), int64(n))
+	for _, t := range ts {
+		if !t.Rate.IsZero() {
+			b = appendWord(b, l.prefix, t.Key)
 		}
-		return l.client, nil
 	}
-	d, mine := l.dial, false
-	if d == nil {
-		d, mine = &dial{done: make(chan struct{})}, true
-		l.dial = d
+	b = appendNumber(b, now.UnixMicro())
+	for _, t := range ts {
+		if r := whole(t.Rate); !r.IsZero() {
+			every := r.Every.Microseconds()
+			b = appendNumber(appendNumber(b, every), every*int64(r.Burst))
+		}
 	}
-	l.mu.Unlock()
-	if mine {
-		l.reach(d)
-	}
-	select {
-	case <-d.done:
-		return d.client, d.err
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-}
-
-func (l *Limiter) reach(d *dial) {
-	d.client, d.err = client.NewClient(l.option)
-	l.mu.Lock()
-	l.dial = nil
-	if d.err == nil && l.closed {
-		d.client.Close()
-		d.client, d.err = nil, errors.New("the limiter is closed")
-	}
-	l.client = d.client
-	l.mu.Unlock()
-	close(d.done)
-}
-
-// leave gives up a client whose server has become a replica: connections that live would stay with it.
-func (l *Limiter) leave(c client.Client) {
-	l.mu.Lock()
-	ours := l.client == c
-	if ours {
-		l.client = nil
-	}
-	l.mu.Unlock()
-	if ours {
-		c.Close()
-	}
+	return b
 }
 
 // whole gives r in whole microseconds, rounded to the slower side.

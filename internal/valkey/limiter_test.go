@@ -215,3 +215,17 @@ func TestAReplicaIsLeft(t *testing.T) {
 		t.Errorf("the new primary has %s keys, want :16", got)
 	}
 }
+
+// TestASilentConnectionIsLeft: nothing comes back over it, and nobody says that it is gone, as behind a firewall that forgot it.
+func TestASilentConnectionIsLeft(t *testing.T) {
+	t.Parallel()
+	old, fresh := start(t), start(t)
+	front := forward(t, old.addr())
+	l := open(t, "redis://"+front.addr()+"?timeout=500ms")
+	works(t, l)
+	old.freeze()
+	defer old.thaw()
+	front.to.Store(fresh.addr())
+	unavailable(t, l)
+	works(t, l)
+}

@@ -11,15 +11,17 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	client "github.com/valkey-io/valkey-go"
 )
 
 // settings are what the URL says.
 type settings struct {
-	option  client.ClientOption
-	prefix  string        // of every key
-	timeout time.Duration // of a Take: a login waits for it
+	addrs    []string // of the server; of a cluster, the nodes that are asked for the others
+	user     string   // default unless the URL has one
+	password string   // empty: none is asked for
+	database int
+	tls      *tls.Config   // nil: plain text
+	prefix   string        // of every key
+	timeout  time.Duration // of a Take: a login waits for it
 }
 
 // parse reads
@@ -54,16 +56,17 @@ func parse(raw string) (s settings, err error) {
 	if s.timeout, err = time.ParseDuration(q.Get("timeout")); err != nil || s.timeout < 10*time.Millisecond || s.timeout > time.Minute {
 		return s, errors.New("its timeout is a time from 10ms to 1m")
 	}
-	s.option = defaults(s.timeout)
-	if err := addresses(&s.option, u, q["addr"]); err != nil {
+	if s.addrs, err = addresses(u, q["addr"]); err != nil {
 		return s, err
 	}
-	if s.option.SelectDB, err = database(u.Path); err != nil {
+	if s.database, err = database(u.Path); err != nil {
 		return s, err
 	}
-	s.option.Username = u.User.Username()
-	s.option.Password, _ = u.User.Password()
-	s.option.TLSConfig, err = security(secure, u.Hostname(), q.Get("ca"))
+	if s.user = u.User.Username(); s.user == "" {
+		s.user = "default"
+	}
+	s.password, _ = u.User.Password()
+	s.tls, err = security(secure, u.Hostname(), q.Get("ca"))
 	return s, err
 }
 
@@ -87,46 +90,25 @@ func options(query string) (url.Values, error) {
 	return q, nil
 }
 
-// multiplex is how many connections there are to a server, as a power of two: more bring nothing to one that has one thread.
-const multiplex = 1
-
-// defaults suit short commands on a near network.
-func defaults(timeout time.Duration) client.ClientOption {
-	return client.ClientOption{
-		ClientName:   "latchkey",
-		DisableCache: true, // nothing is read that could be cached
-		DisableRetry: true, // Limiter.run does it
-		// Dialling and greeting have so long each. A server that answers nothing for so long is given up, and its
-		// connection with it.
-		Dialer:           net.Dialer{Timeout: timeout / 2, KeepAlive: time.Second},
-		ConnWriteTimeout: 2 * timeout,
-		// Kilobytes instead of half a megabyte each: a Take has some hundred bytes.
-		ReadBufferEachConn: 32 << 10, WriteBufferEachConn: 32 << 10,
-		// 4,096 Takes under way on each connection, before one must wait for its place in the queue.
-		RingScaleEachConn: 12,
-		PipelineMultiplex: multiplex,
-	}
-}
-
-func addresses(option *client.ClientOption, u *url.URL, more []string) error {
+func addresses(u *url.URL, more []string) ([]string, error) {
 	port := u.Port()
 	if port == "" {
 		port = "6379"
 	}
-	option.InitAddress = []string{net.JoinHostPort(u.Hostname(), port)}
+	all := []string{net.JoinHostPort(u.Hostname(), port)}
 	for _, a := range more {
 		if host, port, err := net.SplitHostPort(a); err != nil || host == "" || port == "" {
-			return errors.New("addr is HOST:PORT")
+			return nil, errors.New("addr is HOST:PORT")
 		}
-		option.InitAddress = append(option.InitAddress, a)
+		all = append(all, a)
 	}
-	for _, a := range option.InitAddress {
+	for _, a := range all {
 		_, port, _ := net.SplitHostPort(a)
 		if n, err := strconv.Atoi(port); err != nil || n < 1 || n > 65535 {
-			return errors.New("a port is a number from 1 to 65535")
+			return nil, errors.New("a port is a number from 1 to 65535")
 		}
 	}
-	return nil
+	return all, nil
 }
 
 func database(path string) (int, error) {

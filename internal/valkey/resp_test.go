@@ -1,0 +1,134 @@
+package valkey
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"reflect"
+	"strings"
+	"testing"
+)
+
+func read(text string) (reply, error) {
+	return readReply(bufio.NewReaderSize(strings.NewReader(text), 64), 0)
+}
+
+// write prints a reply as a server would: what readReply reads.
+func (a reply) write(b *bytes.Buffer) {
+	switch a.kind {
+	case simple, failure:
+		fmt.Fprintf(b, "%c%s\r\n", a.kind, a.text)
+	case integer:
+		fmt.Fprintf(b, ":%d\r\n", a.number)
+	case bulk:
+		fmt.Fprintf(b, "$%d\r\n%s\r\n", len(a.text), a.text)
+	case null:
+		b.WriteString("$-1\r\n")
+	case array:
+		fmt.Fprintf(b, "*%d\r\n", len(a.list))
+		for _, one := range a.list {
+			one.write(b)
+		}
+	}
+}
+
+func TestReadReply(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]reply{
+		"+OK\r\n":                   {kind: simple, text: "OK"},
+		"-ERR no\r\n":               {kind: failure, text: "ERR no"},
+		":-12\r\n":                  {kind: integer, number: -12},
+		"$5\r\na\r\nb\n\r\n":        {kind: bulk, text: "a\r\nb\n"},
+		"$0\r\n\r\n":                {kind: bulk},
+		"$-1\r\n":                   {kind: null},
+		"*-1\r\n":                   {kind: null},
+		"*0\r\n":                    {kind: array, list: []reply{}},
+		"*2\r\n:1\r\n*1\r\n+a\r\n":  {kind: array, list: []reply{{kind: integer, number: 1}, {kind: array, list: []reply{{kind: simple, text: "a"}}}}},
+		":9223372036854775807\r\n+": {kind: integer, number: 1<<63 - 1},
+	} {
+		if got, err := read(text); err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("%q: %+v, %v; want %+v", text, got, err, want)
+		}
+	}
+	for _, text := range []string{
+		"", "\r\n", "+\n", "OK\r\n", "HTTP/1.1 400 Bad Request\r\n", ":\r\n", ":+1\r\n", ":1x\r\n", ":9223372036854775808\r\n", "$-2\r\n", "$x\r\n",
+		"$3\r\nabcd\r\n", "$3\r\nab", "*-2\r\n", "*2\r\n:1\r\n", "$1048577\r\n", "*16385\r\n", "%1\r\n+a\r\n+b\r\n",
+		"+" + strings.Repeat("x", 64) + "\r\n", strings.Repeat("*1\r\n", 9) + ":1\r\n",
+	} {
+		if got, err := read(text); err == nil {
+			t.Errorf("%q is taken for %+v", text, got)
+		}
+	}
+}
+
+// FuzzReadReply: what is read, and printed again, is read the same; nothing makes it panic.
+func FuzzReadReply(f *testing.F) {
+	for _, s := range []string{"*2\r\n:1893585600000000\r\n:-1\r\n", "-MOVED 1 [::1]:7000\r\n", "*1\r\n*3\r\n:0\r\n:16383\r\n*2\r\n$3\r\na.b\r\n:7\r\n", "$-1\r\n", "*1\r\n*-1\r\n"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		a, err := read(text)
+		if err != nil {
+			return
+		}
+		var b bytes.Buffer
+		a.write(&b)
+		if again, err := read(b.String()); err != nil || !reflect.DeepEqual(a, again) {
+			t.Errorf("%q is %+v; printed and read again %+v (%v)", text, a, again, err)
+		}
+	})
+}
+
+// FuzzReadLayout: whatever a node says of its cluster, a slot has an owner with an address or none.
+func FuzzReadLayout(f *testing.F) {
+	for _, s := range []string{
+		"*1\r\n*3\r\n:0\r\n:16383\r\n*2\r\n$9\r\n127.0.0.1\r\n:7000\r\n", "*1\r\n*3\r\n:5\r\n:3\r\n*2\r\n$-1\r\n:7\r\n", "*1\r\n*3\r\n:0\r\n:16384\r\n*2\r\n$0\r\n\r\n:7\r\n", "*0\r\n",
+	} {
+		f.Add(s, "somewhere")
+	}
+	f.Fuzz(func(t *testing.T, text, key string) {
+		a, err := read(text)
+		if err != nil {
+			return
+		}
+		l, err := New("valkey://localhost")
+		if err != nil {
+			t.Fatal(err)
+		}
+		home, _ := l.node("localhost:6379")
+		y, err := l.readLayout(home, a)
+		if err != nil {
+			return
+		}
+		if n := y.owner(slot(key)); n != nil && n.addr == "" {
+			t.Errorf("the owner of %q has no address", key)
+		}
+	})
+}
+
+// TestSlot has the examples of the cluster's specification (valkey.io/topics/cluster-spec), and what a server says of some keys.
+func TestSlot(t *testing.T) {
+	t.Parallel()
+	for key, want := range map[string]int{
+		"123456789": 0x31C3, "": 0, "foo": 12182, "{user1000}.following": slot("user1000"), "foo{}{bar}": 8363, "foo{{bar}}zap": slot("{bar"),
+		"foo{bar}{zap}": slot("bar"), "{": 4092, "a}b{": 6027,
+	} {
+		if got := slot(key); got != want {
+			t.Errorf("slot(%q) = %d, want %d", key, got, want)
+		}
+	}
+}
+
+func TestMoved(t *testing.T) {
+	t.Parallel()
+	here := &node{addr: "192.0.2.1:7000"}
+	for text, want := range map[string]string{
+		"MOVED 3999 192.0.2.9:6381": "192.0.2.9:6381 true", "ASK 3999 node.example:6381": "node.example:6381 false", "MOVED 1 2001:db8::1:6381": "[2001:db8::1]:6381 true",
+		"MOVED 1 :6381": "192.0.2.1:6381 true", "MOVED 1": " false", "MOVED 1 x": " false", "ERR MOVED 1 a:1": " false", "ASKING 1 a:1": " false",
+	} {
+		addr, forGood := reply{kind: failure, text: text}.moved(here)
+		if got := fmt.Sprint(addr, " ", forGood); got != want {
+			t.Errorf("%s: %q, want %q", text, got, want)
+		}
+	}
+}

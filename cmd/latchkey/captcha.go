@@ -10,6 +10,7 @@ import (
 	"github.com/latchkey-dev/latchkey/internal/altcha"
 	"github.com/latchkey-dev/latchkey/internal/captcha"
 	"github.com/latchkey-dev/latchkey/internal/siteverify"
+	"github.com/latchkey-dev/latchkey/internal/telemetry"
 )
 
 // captchaSettings say what people solve when a limit, or their project, asks for it.
@@ -77,8 +78,8 @@ func parseAltcha(query string) (captchaChoice, error) {
 }
 
 // captchas makes the use case; nil when there are none.
-func (s *server) captchas(store latchkey.Store) *captcha.Service {
-	out := &captcha.Service{Store: store, Now: s.now, Open: s.captcha.open}
+func (s *server) captchas(store latchkey.Store, metrics *telemetry.Metrics) *captcha.Service {
+	out := &captcha.Service{Store: store, Now: s.now, Open: s.captcha.open, Judged: metrics.Captcha}
 	switch {
 	case s.captcha.service != nil:
 		out.Captcha = s.captcha.service

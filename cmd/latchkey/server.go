@@ -97,7 +97,7 @@ func newServer(ctx context.Context, h house) (*server, error) {
 	if gate != nil {
 		gate.Known = knownTo(logins)
 	}
-	puzzles := s.captchas(store)
+	puzzles := s.captchas(store, metrics)
 	places := &polls.Places{Most: h.polls.all, PerClient: h.polls.perClient, Holding: metrics.Polls, Refused: metrics.PollRefused}
 	api := &httpapi.Server{
 		Login:    logins,

@@ -22,8 +22,8 @@ type Service struct {
 
 	// Open lets a start pass whose solution an outside service does not judge because it is down. Otherwise it gets Unavailable.
 	Open bool
-	// Judged is told of every solution: "ok", "wrong", "used" or "down". It may be nil.
-	Judged func(verdict string)
+	// Judged is told of every solution that the provider was asked about: "ok", "wrong", "used" or "down". It may be nil.
+	Judged func(p latchkey.CaptchaProvider, verdict string)
 }
 
 // Memory is what a Service needs of the Store.
@@ -94,6 +94,7 @@ func (s *Service) take(ctx context.Context, p latchkey.ProjectID, solution strin
 
 func (s *Service) tell(verdict string) {
 	if s.Judged != nil {
-		s.Judged(verdict)
+		p, _ := s.Captcha.Provider()
+		s.Judged(p, verdict)
 	}
 }

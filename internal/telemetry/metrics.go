@@ -29,6 +29,7 @@ type Metrics struct {
 	missed   prometheus.Counter
 	blocked  *prometheus.CounterVec
 	dropped  prometheus.Counter
+	captchas *prometheus.CounterVec
 	sms      smsMetrics
 }
 
@@ -81,11 +82,15 @@ func New(queued func() int) *Metrics {
 		Name: "latchkey_refused_connections_total",
 		Help: "Connections that were closed at once because their network held too many open.",
 	})
+	m.captchas = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "latchkey_captchas_total",
+		Help: "Solutions of CAPTCHAs that came with starts, by provider and verdict: ok, wrong, used before, or down: the provider did not judge it.",
+	}, []string{"provider", "verdict"})
 	m.sms = newSMSMetrics(m.registry)
 	if queued == nil {
 		queued = func() int { return 0 }
 	}
-	m.registry.MustRegister(m.logins, m.messages, m.sending, m.requests, m.polls, m.refused, m.limited, m.missed, m.blocked, m.dropped,
+	m.registry.MustRegister(m.logins, m.messages, m.sending, m.requests, m.polls, m.refused, m.limited, m.missed, m.blocked, m.dropped, m.captchas,
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "latchkey_outbox_queued",
 			Help: "Messages that wait in this process for a free sender. What does not fit here waits in the store.",
@@ -135,6 +140,11 @@ func (m *Metrics) Blocked(what string) { m.blocked.WithLabelValues(what).Inc() }
 
 // ConnectionRefused counts one connection that was closed at once.
 func (m *Metrics) ConnectionRefused() { m.dropped.Inc() }
+
+// Captcha counts one solution. Both are words of the program's own.
+func (m *Metrics) Captcha(p latchkey.CaptchaProvider, verdict string) {
+	m.captchas.WithLabelValues(string(p), verdict).Inc()
+}
 
 // knownMethod keeps a caller who makes up methods from making up series.
 func knownMethod(method string) string {

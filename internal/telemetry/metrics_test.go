@@ -34,6 +34,7 @@ func TestNames(t *testing.T) {
 	m.SMSRefused()
 	m.Blocked("network")
 	m.ConnectionRefused()
+	m.Captcha(latchkey.Altcha, "ok")
 
 	var lines []string
 	for line := range strings.Lines(scrape(t, m)) {

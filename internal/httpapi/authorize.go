@@ -31,11 +31,11 @@ func (s *Server) authorize(w http.ResponseWriter, r *http.Request) error {
 	}
 	on := url.Values{}
 	for _, name := range asked {
-		if v := q.values.Get(name); v != "" {
+		if v := q.get(name); v != "" {
 			on.Set(name, v)
 		}
 	}
-	if locale := q.values.Get("locale"); locale != "" && !on.Has("ui_locales") {
+	if locale := q.get("locale"); locale != "" && !on.Has("ui_locales") {
 		on.Set("ui_locales", strings.ReplaceAll(locale, "_", "-"))
 	}
 	if only, err := c.Redirect(""); err == nil && !on.Has("redirect_uri") {

@@ -19,12 +19,13 @@ const (
 
 // allowOrigin lets a browser page read the answer, an error too, if its origin is allowed. Every answer varies by
 // Origin, or a cache would give one page what was meant for another.
-func (s *Server) allowOrigin(h http.Header, r *http.Request) {
-	h.Add("Vary", "Origin")
+func (s *Server) allowOrigin(w http.ResponseWriter, r *http.Request) {
+	put(w, "Vary", "Origin")
 	origin := r.Header.Get("Origin")
 	if origin == "" || !s.mayRead(r, origin) {
 		return
 	}
+	h := w.Header()
 	h.Set("Access-Control-Allow-Origin", origin)
 	h.Set("Access-Control-Allow-Credentials", "true")
 	h.Set("Access-Control-Expose-Headers", exposedHeaders)

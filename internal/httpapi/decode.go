@@ -33,7 +33,13 @@ func mistake(p latchkey.Protocol, code latchkey.Code, field, message string) err
 //
 // Errors: UnsupportedMedia, TooLarge, and those of mistake.
 func decode[T any](w http.ResponseWriter, r *http.Request, p latchkey.Protocol) (T, error) {
-	var v T
+	return decodeQuickly[T](w, r, p, nil)
+}
+
+// decodeQuickly is decode for calls that come often: plain, if there is one, reads a body of the usual kind in full, or gives false.
+func decodeQuickly[T any](
+	w http.ResponseWriter, r *http.Request, p latchkey.Protocol, plain func(body string) (T, bool),
+) (v T, err error) {
 	buf := borrowPage()
 	defer buf.giveBack()
 	if err := readBody(w, r, buf, "application/json", p); err != nil {
@@ -45,10 +51,19 @@ func decode[T any](w http.ResponseWriter, r *http.Request, p latchkey.Protocol) 
 	if !utf8.Valid(buf.Bytes()) { // encoding/json would replace what is not, and one text would pass for another
 		return v, mistake(p, latchkey.Invalid, "", "The body is not UTF-8.")
 	}
-	err := json.Unmarshal(buf.Bytes(), &v)
-	if !errors.As(err, new(*json.SyntaxError)) && exactNames(buf.Bytes()) {
+	if plain != nil && buf.Len() <= maxPlain {
+		if v, ok := plain(buf.String()); ok {
+			return v, nil
+		}
+	}
+	return unmarshal[T](buf.Bytes(), p)
+}
+
+func unmarshal[T any](body []byte, p latchkey.Protocol) (v T, err error) {
+	err = json.Unmarshal(body, &v)
+	if !errors.As(err, new(*json.SyntaxError)) && exactNames(body) {
 		v = *new(T)
-		err = json.Unmarshal(buf.Bytes(), &v)
+		err = json.Unmarshal(body, &v)
 	}
 	var wrongType *json.UnmarshalTypeError
 	switch {
@@ -70,11 +85,14 @@ func readBody(w http.ResponseWriter, r *http.Request, buf *page, want string, p 
 	if r.ContentLength > maxBody {
 		return latchkey.TooLarge
 	}
-	_, err := buf.ReadFrom(http.MaxBytesReader(w, r.Body, maxBody))
-	if tooLarge := new(http.MaxBytesError); errors.As(err, &tooLarge) {
-		return latchkey.TooLarge
+	body := r.Body
+	if r.ContentLength < 0 { // of a length that is known net/http gives no more than that
+		body = http.MaxBytesReader(w, body, maxBody)
 	}
-	if err != nil {
+	if _, err := buf.ReadFrom(body); err != nil {
+		if tooLarge := new(http.MaxBytesError); errors.As(err, &tooLarge) {
+			return latchkey.TooLarge
+		}
 		return mistake(p, latchkey.Invalid, "", "The body could not be read to its end.")
 	}
 	return nil
@@ -86,15 +104,34 @@ func plain(s string) bool { return utf8.ValidString(s) && strings.IndexByte(s, 0
 // A query is the parameters of a URL. It keeps the first mistake, so that a handler reads everything and asks once. Of
 // a repeated parameter the first counts; an empty one is absent.
 type query struct {
-	values url.Values
-	err    error
+	raw string
+	err error
 }
 
-func parseQuery(r *http.Request) *query { return &query{values: r.URL.Query()} }
+func parseQuery(r *http.Request) *query { return &query{raw: r.URL.RawQuery} }
+
+// get gives a parameter as url.ParseQuery would: what is broken is passed over. A call has a few short ones and asks for each once,
+// so that a map of all of them costs more than to look.
+func (q *query) get(name string) string {
+	for part, rest, more := strings.Cut(q.raw, "&"); ; part, rest, more = strings.Cut(rest, "&") {
+		key, value, _ := strings.Cut(part, "=")
+		if len(key) >= len(name) && !strings.Contains(part, ";") { // decoded it is no longer
+			key, wrong := url.QueryUnescape(key)
+			if wrong == nil && key == name {
+				if value, wrong = url.QueryUnescape(value); wrong == nil {
+					return value
+				}
+			}
+		}
+		if !more {
+			return ""
+		}
+	}
+}
 
 // text gives an optional parameter. Mistakes: Invalid.
 func (q *query) text(name string) string {
-	v := q.values.Get(name)
+	v := q.get(name)
 	if !plain(v) {
 		q.mistake(latchkey.BadField(name, "The value is not UTF-8, or has a NUL in it."))
 	}
@@ -121,7 +158,7 @@ func (q *query) flag(name string) bool {
 
 // project gives the projectId. Mistakes: Missing, ProjectNotFound.
 func (q *query) project() latchkey.ProjectID {
-	v := q.values.Get("projectId")
+	v := q.get("projectId")
 	if v == "" {
 		q.mistake(latchkey.NoField("projectId"))
 	}
@@ -132,7 +169,7 @@ func (q *query) project() latchkey.ProjectID {
 
 // client gives the client_id. Mistakes: Missing, UnknownClient.
 func (q *query) client() latchkey.ClientID {
-	v := q.values.Get("client_id")
+	v := q.get("client_id")
 	if v == "" {
 		q.mistake(latchkey.NoField("client_id"))
 	}

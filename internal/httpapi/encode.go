@@ -49,20 +49,39 @@ func encode(w http.ResponseWriter, status int, v any) error {
 	return nil
 }
 
+// encodeOne answers with an object of one member whose name needs no escape, byte for byte as encode would.
+func encodeOne(w http.ResponseWriter, name, value string) error {
+	if !plainly(value) {
+		return encode(w, http.StatusOK, map[string]string{name: value})
+	}
+	p := borrowPage()
+	defer p.giveBack()
+	b := append(append(append(p.AvailableBuffer(), `{"`...), name...), `":"`...)
+	b = append(append(b, value...), "\"}\n"...)
+	_, _ = p.Write(b) // never fails
+	write(w, http.StatusOK, "application/json", p.Bytes())
+	return nil
+}
+
 // write answers with body. What the connection says about it is of no use to anybody: the caller is gone.
 func write(w http.ResponseWriter, status int, contentType string, body []byte) {
-	put(w.Header(), "Content-Type", contentType, "Content-Length", strconv.Itoa(len(body)))
+	put(w, "Content-Type", contentType)
+	put(w, "Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(status)
 	_, _ = w.Write(body)
 }
 
-// put sets heads, given by turns as name and value, in one allocation. The names are written as CanonicalHeaderKey has them.
-func put(h http.Header, pairs ...string) {
-	values := make([]string, len(pairs)/2)
-	for i := range values {
-		values[i] = pairs[2*i+1]
-		h[pairs[2*i]] = values[i : i+1 : i+1] // who adds to one moves away from the others
+// put sets a head. Its name is written as CanonicalHeaderKey has it.
+func put(w http.ResponseWriter, name, value string) {
+	r, ok := w.(*response)
+	if !ok || r.heads == len(r.room) {
+		w.Header()[name] = []string{value}
+		return
 	}
+	i := r.heads
+	r.heads++
+	r.room[i] = value
+	w.Header()[name] = r.room[i : i+1 : i+1] // who adds to it moves away from the others
 }
 
 // noContent answers with 204.

@@ -39,8 +39,8 @@ func (s *Server) limitStart(w http.ResponseWriter, r *http.Request, p latchkey.P
 // tell sets the RateLimit fields, if there is anything to say.
 func tell(w http.ResponseWriter, standing limits.Standing) {
 	if left, policy := standing.Fields(); left != "" {
-		w.Header().Set("RateLimit", left)
-		w.Header().Set("RateLimit-Policy", policy)
+		put(w, "Ratelimit", left)
+		put(w, "Ratelimit-Policy", policy)
 	}
 }
 

@@ -29,7 +29,7 @@ type startBodyPhone struct {
 
 type operation struct {
 	ID    string `json:"operation_id"`
-	Match string `json:"match_number,omitempty"` // two digits, where the project approves by number
+	Match string `json:"match_number"` // two digits, where the project approves by number
 }
 
 // start is the four POST …/request (contract.md §2).
@@ -62,11 +62,10 @@ func (s *Server) start(p latchkey.Protocol, ch latchkey.Channel) handler {
 		if err != nil {
 			return err
 		}
-		out := operation{ID: op.ID.String()}
-		if op.Match != 0 {
-			out.Match = strconv.Itoa(op.Match)
+		if op.Match == 0 {
+			return encodeOne(w, "operation_id", op.ID.String())
 		}
-		return encode(w, http.StatusOK, out)
+		return encode(w, http.StatusOK, operation{ID: op.ID.String(), Match: strconv.Itoa(op.Match)})
 	}
 }
 
@@ -90,10 +89,37 @@ func (q *query) startOAuth2(req *login.StartRequest) {
 
 func decodeStart(w http.ResponseWriter, r *http.Request, p latchkey.Protocol, ch latchkey.Channel) (startBody, error) {
 	if ch == latchkey.Phone {
-		body, err := decode[startBodyPhone](w, r, p)
+		body, err := decodeQuickly(w, r, p, func(body string) (startBodyPhone, bool) {
+			v, ok := plainStart(body, "phone_number")
+			return startBodyPhone(v), ok
+		})
 		return startBody(body), err
 	}
-	return decode[startBody](w, r, p)
+	return decodeQuickly(w, r, p, func(body string) (startBody, bool) { return plainStart(body, "email") })
+}
+
+// plainStart reads the body of a start call as eachMember can; address is the name of that member.
+func plainStart(body, address string) (v startBody, ok bool) {
+	ok = eachMember(body, func(name, value string, flag bool) bool {
+		switch {
+		case name == "send_link" && flag:
+			v.SendLink = value == "true"
+		case flag:
+			return false
+		case name == address:
+			v.Address = value
+		case name == "link_url":
+			v.LinkURL = value
+		case name == "operation_id":
+			v.Operation = value
+		case name == "altcha":
+			v.Solution = value
+		default:
+			return false
+		}
+		return true
+	})
+	return v, ok
 }
 
 // confirmBody is the body of a complete call by email (contract.md §3); confirmBodyPhone of one by phone.
@@ -109,10 +135,6 @@ type confirmBodyPhone struct {
 	Operation string `json:"operation_id"`
 }
 
-type loginURL struct {
-	URL string `json:"login_url"`
-}
-
 // confirm is the four POST …/confirm (contract.md §3).
 func (s *Server) confirm(p latchkey.Protocol, ch latchkey.Channel) handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
@@ -123,7 +145,7 @@ func (s *Server) confirm(p latchkey.Protocol, ch latchkey.Channel) handler {
 		if err != nil {
 			return err
 		}
-		return encode(w, http.StatusOK, loginURL{url})
+		return encodeOne(w, "login_url", url)
 	}
 }
 
@@ -162,10 +184,33 @@ func (s *Server) complete(w http.ResponseWriter, r *http.Request, p latchkey.Pro
 
 func decodeConfirm(w http.ResponseWriter, r *http.Request, p latchkey.Protocol, ch latchkey.Channel) (confirmBody, error) {
 	if ch == latchkey.Phone {
-		body, err := decode[confirmBodyPhone](w, r, p)
+		body, err := decodeQuickly(w, r, p, func(body string) (confirmBodyPhone, bool) {
+			v, ok := plainConfirm(body, "phone_number")
+			return confirmBodyPhone(v), ok
+		})
 		return confirmBody(body), err
 	}
-	return decode[confirmBody](w, r, p)
+	return decodeQuickly(w, r, p, func(body string) (confirmBody, bool) { return plainConfirm(body, "email") })
+}
+
+// plainConfirm is plainStart for a complete call.
+func plainConfirm(body, address string) (v confirmBody, ok bool) {
+	ok = eachMember(body, func(name, value string, flag bool) bool {
+		switch {
+		case flag:
+			return false
+		case name == address:
+			v.Address = value
+		case name == "code":
+			v.Code = value
+		case name == "operation_id":
+			v.Operation = value
+		default:
+			return false
+		}
+		return true
+	})
+	return v, ok
 }
 
 // readAddress reads what a person typed. Errors: those of mistake for an absent one; Invalid, InvalidPhone.

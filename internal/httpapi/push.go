@@ -30,7 +30,7 @@ func (s *Server) push(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return encode(w, http.StatusOK, loginURL{url})
+	return encodeOne(w, "login_url", url)
 }
 
 // fromPage accepts what a script on an allowed page of the project asked for, and nothing else: this call changes

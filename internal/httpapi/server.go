@@ -16,6 +16,7 @@
 //	request.go   request ids, clean paths, the access line
 //	status.go    health, the reference, and what is the same for everybody
 //	decode.go    query, JSON → domain types
+//	members.go   the same for the bodies that come often
 //	encode.go    values → JSON
 //	errors.go    Code → status, wire code, RFC 6749 word
 //	cors.go      who may read the answers in a browser
@@ -169,7 +170,9 @@ func (s *Server) serve(route string, e endpoint) http.Handler {
 
 func (s *Server) begin(rw http.ResponseWriter, r *http.Request) *response {
 	w := &response{ResponseWriter: rw, id: requestID(r.Header.Get("X-Request-Id")), began: s.Login.Now()}
-	put(w.Header(), "X-Request-Id", w.id, "X-Content-Type-Options", "nosniff", "Cache-Control", "no-store")
+	put(w, "X-Request-Id", w.id)
+	put(w, "X-Content-Type-Options", "nosniff")
+	put(w, "Cache-Control", "no-store")
 	return w
 }
 
@@ -192,7 +195,7 @@ func (s *Server) dispatch(w *response, r *http.Request, e endpoint, methods stri
 			err = panicked(p)
 		}
 	}()
-	s.allowOrigin(w.Header(), r)
+	s.allowOrigin(w, r)
 	method := r.Method
 	if method == http.MethodHead {
 		method = http.MethodGet
@@ -216,6 +219,9 @@ type response struct {
 	id     string // the request id
 	began  time.Time
 	status int // 0 while nothing is written
+
+	room  [8]string // what put gives to heads, so that they cost no allocation each
+	heads int
 }
 
 // WriteHeader implements http.ResponseWriter.

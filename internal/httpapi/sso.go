@@ -37,7 +37,7 @@ func (s *Server) signOn(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return encode(w, http.StatusOK, loginURL{login.WithQuery(ask.Redirect, "code", code.Reveal(), "state", ask.State)})
+	return encodeOne(w, "login_url", login.WithQuery(ask.Redirect, "code", code.Reveal(), "state", ask.State))
 }
 
 // signOff is GET /oauth2/clear_sso: the browser is signed out of the project that projectId names, as the npm client calls it,

@@ -38,12 +38,12 @@ func (s *Server) waitForLink(w http.ResponseWriter, r *http.Request) error {
 func readPoll(r *http.Request) (req login.WaitRequest, err error) {
 	q := parseQuery(r)
 	for _, name := range [...]string{"projectId", "login", "operation_id"} {
-		if q.values.Get(name) == "" {
+		if q.get(name) == "" {
 			return req, latchkey.NoField(name)
 		}
 	}
-	req.Project, _ = latchkey.ParseProjectID(q.values.Get("projectId"))
-	req.To, _ = address.Parse(q.values.Get("login"))
-	req.Operation = q.values.Get("operation_id")
+	req.Project, _ = latchkey.ParseProjectID(q.get("projectId"))
+	req.To, _ = address.Parse(q.get("login"))
+	req.Operation = q.get("operation_id")
 	return req, nil
 }

@@ -72,7 +72,7 @@ func (s *Server) widget(w http.ResponseWriter, r *http.Request) error {
 // Errors: Missing, ProjectNotFound, UnknownClient.
 func (s *Server) widgetProject(r *http.Request) (latchkey.Project, error) {
 	q := parseQuery(r)
-	if q.values.Get("projectId") != "" || q.values.Get("client_id") == "" {
+	if q.get("projectId") != "" || q.get("client_id") == "" {
 		id := q.project()
 		if q.err != nil {
 			return latchkey.Project{}, q.err

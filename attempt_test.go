@@ -294,10 +294,14 @@ func TestASVS_16_3_1_EveryAttemptLeavesAnEvent(t *testing.T) {
 	for _, given := range []latchkey.Secret{right, wrong} {
 		for _, c := range []latchkey.Challenge{waiting(), in(latchkey.Spent), {}} {
 			for _, u := range []latchkey.User{{}, annUser(), banned(annUser())} {
-				e := attempt(given).Judge(c, latchkey.Guesses{}, u, noon).Event
-				if e.Kind == "" || !e.At.Equal(noon) || e.Project != project || e.Client != 7 || e.Challenge != challengeID(1) ||
+				out := attempt(given).Judge(c, latchkey.Guesses{}, u, noon)
+				e, kind := out.Event, latchkey.LoginCompleted
+				if out.Verdict != nil {
+					kind = latchkey.LoginRefused
+				}
+				if e.Kind != kind || (e.Detail == "") != (out.Verdict == nil) || !e.At.Equal(noon) || e.Project != project || e.Client != 7 || e.Challenge != challengeID(1) ||
 					e.From != home || e.Address != "a•••@example.com" {
-					t.Errorf("event %+v", e)
+					t.Errorf("verdict %v, event %+v, want %s", out.Verdict, e, kind)
 				}
 			}
 		}

@@ -138,6 +138,11 @@ func TestASVS_6_6_2_CodeBoundToItsRequest(t *testing.T) {
 	w.post("/api/login/email/confirm", url.Values{"projectId": {w.other.String()}},
 		body{"email": jwtEmail.address, "code": code, "operation_id": operation}).fails(401, "003-039")
 	w.loginURL(w.confirm(jwtEmail, operation, code)) // none of these spoiled it
+
+	operation, code = w.start(oauthEmail)
+	w.post(oauthEmail.path+"/confirm", url.Values{"client_id": {confidentialID}},
+		body{"email": oauthEmail.address, "code": code, "operation_id": operation}).fails(401, "003-039")
+	w.loginURL(w.confirm(oauthEmail, operation, code))
 }
 
 func TestExpired(t *testing.T) {
@@ -196,6 +201,10 @@ func TestBan(t *testing.T) {
 	w.post("/api/token/validate", nil, body{"token": token}).fails(401, "002-016")
 	operation, code := w.start(jwtEmail)
 	w.confirm(jwtEmail, operation, code).fails(401, "002-040")
+	w.must(w.admin.Unban(t.Context(), user))
+	if w.alive(token) {
+		t.Error("ASVS 7.4.2: what a ban ended is good again after it")
+	}
 }
 
 func TestWithLogout(t *testing.T) {

@@ -55,7 +55,11 @@ func TestRFC7009_2_1_AnotherClientsToken(t *testing.T) {
 	w := newWorld(t)
 	_, got := w.oauthLogin("offline")
 	jwt := w.userToken(jwtEmail)
-	for what, token := range map[string]string{"an access token": got.Access, "a refresh token": got.Refresh, "a JWT login's token": jwt, "no token": "x"} {
+	var server tokens
+	w.form(url.Values{"grant_type": {"client_credentials"}}, "Authorization", basic(serverID, serverKey)).ok(&server)
+	for what, token := range map[string]string{
+		"a server token": server.Access, "an access token": got.Access, "a refresh token": got.Refresh, "a JWT login's token": jwt, "no token": "x",
+	} {
 		if r := w.ask("token/revoke", about(token)); r.status != 200 || strings.TrimSpace(string(r.body)) != "{}" {
 			t.Errorf("%s of another client: %d %s", what, r.status, r.body)
 		}

@@ -69,7 +69,8 @@ func TestRFC6749_4_1_3_CodeIsBound(t *testing.T) {
 	code := w.login(oauthEmail, "code_challenge", challenge, "code_challenge_method", "S256").Query().Get("code")
 	for name, change := range map[string][]string{
 		"another redirect URI": {"redirect_uri", redirect + "/", "code_verifier", verifier},
-		"another client":       {"client_id", foreignID, "code_verifier", verifier},
+		"another project":      {"client_id", foreignID, "code_verifier", verifier},
+		"another client":       {"client_id", confidentialID, "client_secret", secret, "code_verifier", verifier},
 		"no verifier":          {},
 		"another verifier":     {"code_verifier", strings.Repeat("w", 43)},
 		"a short verifier":     {"code_verifier", "v"},

@@ -10,10 +10,13 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"maps"
 	"math/big"
 	"reflect"
 	"regexp"
+	"slices"
 	"strconv"
+	"strings"
 	"testing"
 
 	gojose "github.com/go-jose/go-jose/v4"
@@ -83,6 +86,22 @@ func rebuilt(t *testing.T, j jose.JWK) crypto.PublicKey {
 func TestPublicShowsNothingPrivate(t *testing.T) {
 	t.Parallel()
 	s := jose.New(secrets(t, 1))
+	for a, want := range map[latchkey.Algorithm]string{ // RFC 7518 §6.2.1, §6.3.1; RFC 8037 §2
+		latchkey.RS256: "alg e kid kty n use", latchkey.ES256: "alg crv kid kty use x y", latchkey.EdDSA: "alg crv kid kty use x",
+	} {
+		k := generate(t, s, a)
+		for form, public := range map[string]func(latchkey.Key) (jose.JWK, error){"Public": jose.Public, "Standard": jose.Standard} {
+			jwk, err := public(k)
+			text, _ := json.Marshal(jwk)
+			members := map[string]string{}
+			if err != nil || json.Unmarshal(text, &members) != nil {
+				t.Fatalf("%s, %s: %s, %v", form, a, text, err)
+			}
+			if got := strings.Join(slices.Sorted(maps.Keys(members)), " "); got != want {
+				t.Errorf("%s, %s: members %s, want %s", form, a, got, want)
+			}
+		}
+	}
 	k := generate(t, s, latchkey.HS256)
 	if jwk, err := jose.Public(k); !errors.Is(err, latchkey.NotFound) || jwk != (jose.JWK{}) {
 		t.Errorf("HS256: %+v, %v; want nothing, NotFound", jwk, err)

@@ -22,7 +22,7 @@ const (
 		ORDER BY network`
 	archiveGrants   = `SELECT ` + grantColumns + ` FROM grants g WHERE g.id > ? ORDER BY g.id LIMIT ?`
 	archiveSessions = `SELECT ` + sessionColumns + ` FROM sessions s WHERE s.id > ? ORDER BY s.id LIMIT ?`
-	archiveEvents   = `SELECT ` + eventColumns + `, id FROM events WHERE id > ? ORDER BY id LIMIT ?`
+	archiveEvents   = `SELECT ` + eventColumns + `, id FROM events WHERE id >= ? ORDER BY id LIMIT ?`
 
 	archiveCursor  = `SELECT cursor FROM archives WHERE name = ? AND kind = ?`
 	archiveAdvance = `INSERT INTO archives (name, kind, cursor) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET cursor = excluded.cursor`
@@ -30,13 +30,17 @@ const (
 
 // Records implements latchkey.Archive.
 func (s *Store) Records(ctx context.Context, kind latchkey.RecordKind, after string, limit int) ([]latchkey.Record, error) {
+	limit = max(limit, 0) // a negative LIMIT is none
 	return find(ctx, s, func(c *conn) (rs []latchkey.Record, err error) {
+		if kind == latchkey.EventRecord {
+			return c.eventRecords(after, limit)
+		}
 		q, read, err := c.records(kind, after)
 		if err != nil {
 			return nil, err
 		}
 		defer q.reset()
-		q.putInt(int64(max(limit, 0)))
+		q.putInt(int64(limit))
 		for {
 			found, err := q.row()
 			if !found {
@@ -91,8 +95,6 @@ func (c *conn) records(kind latchkey.RecordKind, after string) (*stmt, reader, e
 		q, read = byBlob(archiveGrants), readGrantRecord
 	case latchkey.SessionRecord:
 		q, read = byBlob(archiveSessions), readSessionRecord
-	case latchkey.EventRecord:
-		q, read = byNumber(archiveEvents), readEventRecord
 	default:
 		return nil, nil, latchkey.BadField("kind", "there is no such kind of record")
 	}
@@ -170,11 +172,6 @@ func readSessionRecord(q *stmt) (latchkey.Record, error) {
 	return latchkey.Record{Cursor: hex.EncodeToString(held.ID.Handle[:]), Noun: held}, nil
 }
 
-func readEventRecord(q *stmt) (latchkey.Record, error) {
-	e := q.getEventRow()
-	return latchkey.Record{Cursor: strconv.FormatInt(q.getInt(), 10), Noun: e}, nil
-}
-
 // Added implements latchkey.Archive.
 func (s *Store) Added(ctx context.Context, archive string, kind latchkey.RecordKind) (string, error) {
 	return find(ctx, s, func(c *conn) (cursor string, err error) {
@@ -238,7 +235,7 @@ func (c *conn) addRecord(r latchkey.Record) error {
 	case latchkey.Session:
 		return c.unlessThere(`SELECT 1 FROM sessions WHERE id = ?`, n.ID.Handle[:], func() error { return c.insertSession(n) })
 	case latchkey.Event:
-		return c.insertEvent(n)
+		return c.storeEventRow([]latchkey.Event{n}) // a row of its own: those of an import are of many days
 	}
 	return latchkey.BadField("noun", "there is no such record")
 }

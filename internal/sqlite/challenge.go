@@ -8,16 +8,14 @@ import (
 )
 
 const (
-	challengeColumns = `id, project, channel, address, protocol, client, redirect, state_echo, scope, payload, nonce,
-		code_challenge, with_logout, locale, ip, user_agent, state, digits, link, number, link_url, link_hash, tries, max_tries,
-		resends, started, expires`
+	// said is what no statement looks into, packed.
+	challengeColumns = `id, project, state, tries, expires, link_hash, said`
 
 	challengeByID   = `SELECT ` + challengeColumns + ` FROM challenges WHERE id = ?`
 	challengeByLink = `SELECT ` + challengeColumns + ` FROM challenges WHERE link_hash = ?`
 
-	insertChallenge = `INSERT INTO challenges (` + challengeColumns + `)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
-	resendChallenge = `UPDATE challenges SET link = ?, link_url = ?, link_hash = ?, resends = ?, expires = ? WHERE id = ?`
+	insertChallenge = `INSERT INTO challenges (` + challengeColumns + `) VALUES (?, ?, ?, ?, ?, ?, ?)`
+	resendChallenge = `UPDATE challenges SET expires = ?, link_hash = ?, said = ? WHERE id = ?`
 	judgeChallenge  = `UPDATE challenges SET state = ?, tries = ? WHERE id = ?`
 )
 
@@ -205,61 +203,77 @@ func (c *conn) challenge(query string, key []byte) (ch latchkey.Challenge, err e
 	}
 	ch.ID.Handle = q.getHandle()
 	ch.Project = q.getProject()
-	ch.To = q.getAddress()
-	ch.Protocol = q.getProtocol()
-	ch.Ask = latchkey.Ask{
-		Client: q.getClient(), Redirect: q.getText(), State: q.getText(), Scope: q.getText(), Payload: q.getText(),
-		Nonce: q.getText(), CodeChallenge: q.getText(), WithLogout: q.getBool(), Locale: q.getText(),
-	}
-	ch.From = q.getOrigin()
-	ch.State = q.getState()
-	ch.Digits = int(q.getInt())
-	ch.Link, ch.Number = q.getBool(), q.getBool()
-	ch.LinkURL = q.getText()
+	ch.State = q.getStateNumber()
+	ch.Tries = int(q.getInt())
+	ch.Expires = q.getTime()
 	ch.LinkHash = q.getHash()
-	ch.Tries, ch.MaxTries, ch.Resends = int(q.getInt()), int(q.getInt()), int(q.getInt())
-	ch.Started, ch.Expires = q.getTime(), q.getTime()
-	return ch, nil
+	return ch, unpackChallenge(&ch, q.getText())
+}
+
+// packChallenge packs what Start.Judge gave and no verb but a resend changes.
+func packChallenge(p *packer, ch latchkey.Challenge) {
+	p.text(string(ch.To.Channel()))
+	p.text(ch.To.Value())
+	p.text(string(ch.Protocol))
+	p.int(int64(ch.Ask.Client))
+	p.text(ch.Ask.Redirect)
+	p.text(ch.Ask.State)
+	p.text(ch.Ask.Scope)
+	p.text(ch.Ask.Payload)
+	p.text(ch.Ask.Nonce)
+	p.text(ch.Ask.CodeChallenge)
+	p.bool(ch.Ask.WithLogout)
+	p.text(ch.Ask.Locale)
+	p.origin(ch.From)
+	p.int(int64(ch.Digits))
+	p.bool(ch.Link)
+	p.bool(ch.Number)
+	p.text(ch.LinkURL)
+	p.int(int64(ch.MaxTries))
+	p.int(int64(ch.Resends))
+	p.time(ch.Started)
+}
+
+func unpackChallenge(ch *latchkey.Challenge, said string) error {
+	u := unpacker{s: said}
+	channel := latchkey.Channel(u.text())
+	ch.To = latchkey.CanonicalAddress(channel, u.text())
+	ch.Protocol = latchkey.Protocol(u.text())
+	ch.Ask = latchkey.Ask{
+		Client: latchkey.ClientID(u.int()), Redirect: u.text(), State: u.text(), Scope: u.text(), Payload: u.text(),
+		Nonce: u.text(), CodeChallenge: u.text(), WithLogout: u.bool(), Locale: u.text(),
+	}
+	ch.From = u.origin()
+	ch.Digits = int(u.int())
+	ch.Link, ch.Number = u.bool(), u.bool()
+	ch.LinkURL = u.text()
+	ch.MaxTries, ch.Resends = int(u.int()), int(u.int())
+	ch.Started = u.time()
+	return u.end()
 }
 
 func (c *conn) insertChallenge(ch latchkey.Challenge) error {
 	q := c.stmt(insertChallenge)
 	q.putHandle(ch.ID.Handle)
 	q.putUUID(ch.Project.UUID)
-	q.putAddress(ch.To)
-	q.putText(string(ch.Protocol))
-	q.putInt(int64(ch.Ask.Client))
-	q.putText(ch.Ask.Redirect)
-	q.putText(ch.Ask.State)
-	q.putText(ch.Ask.Scope)
-	q.putText(ch.Ask.Payload)
-	q.putText(ch.Ask.Nonce)
-	q.putText(ch.Ask.CodeChallenge)
-	q.putBool(ch.Ask.WithLogout)
-	q.putText(ch.Ask.Locale)
-	q.putOrigin(ch.From)
-	q.putText(string(ch.State))
-	q.putInt(int64(ch.Digits))
-	q.putBool(ch.Link)
-	q.putBool(ch.Number)
-	q.putText(ch.LinkURL)
-	q.putHash(ch.LinkHash)
+	q.putStateNumber(ch.State)
 	q.putInt(int64(ch.Tries))
-	q.putInt(int64(ch.MaxTries))
-	q.putInt(int64(ch.Resends))
-	q.putTime(ch.Started)
 	q.putTime(ch.Expires)
+	q.putHash(ch.LinkHash)
+	p := c.packer()
+	packChallenge(p, ch)
+	q.putBlob(p.b)
 	return q.exec()
 }
 
 // resendChallenge stores what Start.Judge changes of a challenge that exists.
 func (c *conn) resendChallenge(ch latchkey.Challenge) error {
 	q := c.stmt(resendChallenge)
-	q.putBool(ch.Link)
-	q.putText(ch.LinkURL)
-	q.putHash(ch.LinkHash)
-	q.putInt(int64(ch.Resends))
 	q.putTime(ch.Expires)
+	q.putHash(ch.LinkHash)
+	p := c.packer()
+	packChallenge(p, ch)
+	q.putBlob(p.b)
 	q.putHandle(ch.ID.Handle)
 	return q.exec()
 }
@@ -267,7 +281,7 @@ func (c *conn) resendChallenge(ch latchkey.Challenge) error {
 // judgeChallenge stores what Answer, Approve and Deny change.
 func (c *conn) judgeChallenge(ch latchkey.Challenge) error {
 	q := c.stmt(judgeChallenge)
-	q.putText(string(ch.State))
+	q.putStateNumber(ch.State)
 	q.putInt(int64(ch.Tries))
 	q.putHandle(ch.ID.Handle)
 	return q.exec()

@@ -39,7 +39,7 @@ func Pending(ctx context.Context, path string) ([]string, error) {
 		return nil, explain(path, err)
 	}
 	raw.SetBusyTimeout(lockWait)
-	c := &conn{raw}
+	c := &conn{Conn: raw}
 	version, err := c.version()
 	if err = errors.Join(err, c.Close()); err != nil {
 		return nil, explain(path, err)

@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"fmt"
+	"net/netip"
 	"path/filepath"
 	"reflect"
 	"strings"
@@ -20,7 +21,7 @@ func openOld(t *testing.T, version int, fill string) *Store {
 	for _, name := range all[:version] {
 		text, err := migrations.ReadFile("migrations/" + name)
 		must(t, err)
-		script(t, path, string(text))
+		script(t, path, string(text)+";SELECT 1") // a script that ends in a comment is refused
 	}
 	script(t, path, fmt.Sprintf("%s; PRAGMA application_id = %d; PRAGMA user_version = %d", fill, applicationID, version))
 	s := openAt(t, path)
@@ -77,5 +78,42 @@ func TestSessionsMigration(t *testing.T) {
 	must(t, out.Verdict)
 	if want := time.UnixMicro(1000000).UTC(); out.Code.AuthTime != want || out.Grant.AuthTime != want {
 		t.Errorf("the code's person proved the address at %v, the grant's at %v, want %v", out.Code.AuthTime, out.Grant.AuthTime, want)
+	}
+}
+
+// TestPackedMigration: who was sent a code before an upgrade signs in with it after it, whatever is in the texts.
+func TestPackedMigration(t *testing.T) {
+	t.Parallel()
+	s := openOld(t, 8, `
+		INSERT INTO challenges VALUES (x'000000000000000000000000000000000000000000000001', x'00000000000000000000000000000002',
+			'email', 'änn@example.com', 'oauth2', 7, 'app://x', 'st:at;e', 'openid', 'p' || char(10) || 'ö', 'n', 'c', 1, 'de',
+			x'7f000001', 'A "browser"', 'approved', 6, 1, 0, 'https://example.com/', x'00ff', 2, 5, 1, 3000000, 9000000);
+		INSERT INTO challenges VALUES (x'000000000000000000000000000000000000000000000002', x'00000000000000000000000000000002',
+			'phone', '+4915112345678', 'jwt', 0, '', '', '', '', '', '', 0, '',
+			NULL, '', 'spent', 6, 0, 0, '', NULL, 0, 5, 0, 3000000, 9000000)`)
+	project := latchkey.ProjectID{UUID: latchkey.UUID{15: 2}}
+	started, expires := time.UnixMicro(3000000).UTC(), time.UnixMicro(9000000).UTC()
+	for n, want := range map[byte]latchkey.Challenge{
+		1: {
+			Project: project, To: latchkey.CanonicalAddress(latchkey.Email, "änn@example.com"), Protocol: latchkey.OAuth2,
+			Ask: latchkey.Ask{
+				Client: 7, Redirect: "app://x", State: "st:at;e", Scope: "openid", Payload: "p\nö", Nonce: "n", CodeChallenge: "c",
+				WithLogout: true, Locale: "de",
+			},
+			From:  latchkey.Origin{IP: netip.MustParseAddr("127.0.0.1"), UserAgent: `A "browser"`},
+			State: latchkey.Approved, Digits: 6, Link: true, LinkURL: "https://example.com/", LinkHash: latchkey.Hash{1: 0xff},
+			Tries: 2, MaxTries: 5, Resends: 1, Started: started, Expires: expires,
+		},
+		2: {
+			Project: project, To: latchkey.CanonicalAddress(latchkey.Phone, "+4915112345678"), Protocol: latchkey.JWT,
+			State: latchkey.Spent, Digits: 6, MaxTries: 5, Started: started, Expires: expires,
+		},
+	} {
+		want.ID.Handle = latchkey.Handle{23: n}
+		got, err := s.Challenge(t.Context(), want.ID)
+		must(t, err)
+		if got != want {
+			t.Errorf("challenge %d is\n%+v after the migration, want\n%+v", n, got, want)
+		}
 	}
 }

@@ -10,7 +10,17 @@ import (
 )
 
 // A conn is one connection. It belongs to one goroutine at a time.
-type conn struct{ *sqlite.Conn }
+type conn struct {
+	*sqlite.Conn
+	events []latchkey.Event // that the verbs of a transaction made, until storeEvents
+	packed packer           // reused
+}
+
+// packer gives an empty packer, good until it is asked for again: a bound column is copied.
+func (c *conn) packer() *packer {
+	c.packed.b = c.packed.b[:0]
+	return &c.packed
+}
 
 // A stmt is one use of a prepared statement: put… binds the next parameter, get… reads the next column. The first
 // error sticks and comes out of row or exec. The connection prepares each text once and keeps it.
@@ -197,12 +207,32 @@ func (q *stmt) getChannel() latchkey.Channel {
 	return word(q, latchkey.Email, latchkey.Phone)
 }
 
-func (q *stmt) getProtocol() latchkey.Protocol {
-	return word(q, latchkey.JWT, latchkey.OAuth2, latchkey.Hosted)
-}
-
 func (q *stmt) getState() latchkey.State {
 	return word(q, latchkey.Waiting, latchkey.Spent, latchkey.Approved, latchkey.Denied)
+}
+
+// A challenge's state is stored as its place here, so that a change of state leaves the row as long as it was and is written in
+// place: 0 and 1 would take no byte in SQLite's rows, the others one.
+func states() [6]latchkey.State {
+	return [...]latchkey.State{2: latchkey.Waiting, 3: latchkey.Approved, 4: latchkey.Denied, 5: latchkey.Spent}
+}
+
+func (q *stmt) putStateNumber(s latchkey.State) {
+	for i, known := range states() {
+		if known == s {
+			q.putInt(int64(i))
+			return
+		}
+	}
+	q.err = errPacked
+}
+
+func (q *stmt) getStateNumber() latchkey.State {
+	all := states()
+	if n := q.getInt(); n >= 0 && n < int64(len(all)) {
+		return all[n]
+	}
+	return ""
 }
 
 func word[T ~string](q *stmt, known ...T) T {

@@ -120,7 +120,7 @@ func connect(path string) (*conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &conn{raw}
+	c := &conn{Conn: raw}
 	c.SetBusyTimeout(lockWait)
 	// FULL: a commit is on the disk before it is answered, not only safe from a crash of the process.
 	if err := c.pragmas("journal_mode=WAL", "synchronous=FULL", "temp_store=MEMORY"); err != nil {

@@ -169,6 +169,7 @@ func (w *writer) transact(batch []*verb) (broken bool, err error) {
 	if err := c.exec("BEGIN IMMEDIATE"); err != nil {
 		return false, fail(batch, errors.Join(errBegin, err))
 	}
+	defer c.forgetEvents()
 	for _, v := range batch {
 		if err := v.ctx.Err(); err != nil {
 			v.err = unavailable(err) // its caller has gone
@@ -178,6 +179,10 @@ func (w *writer) transact(batch []*verb) (broken bool, err error) {
 			w.rollback()
 			return true, nil
 		}
+	}
+	if err := c.storeEvents(); err != nil {
+		w.rollback()
+		return true, fail(batch, err)
 	}
 	if err := c.exec("COMMIT"); err != nil {
 		w.rollback()

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/alecthomas/kong"
@@ -31,6 +33,33 @@ type commandLine struct {
 	Import  importCommand  `cmd:"" group:"operate" help:"Take in what export wrote."`
 	Secret  secretCommands `cmd:"" group:"operate" help:"Master secrets."`
 	Version versionCommand `cmd:"" group:"operate" help:"Print the version of this program."`
+}
+
+// commandsFor gives a new commandLine, or that part of it which the first argument names: to read the flags of every command takes
+// longer than everything else that a start does before its database is opened.
+func commandsFor(first string) any {
+	all := reflect.TypeFor[commandLine]()
+	for i := range all.NumField() {
+		if f := all.Field(i); strings.ToLower(f.Name) == first {
+			return reflect.New(reflect.StructOf([]reflect.StructField{f})).Interface()
+		}
+	}
+	return &commandLine{}
+}
+
+// settingNames gives the settings of all commands: one file serves them all.
+func settingNames() ([]string, error) {
+	parser, err := kong.New(&commandLine{}, kong.ExplicitGroups(groups))
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	return names, kong.Visit(parser.Model, func(node kong.Visitable, next kong.Next) error {
+		if f, ok := node.(*kong.Flag); ok && f.Tag.Has(settingTag) && !slices.Contains(names, f.Name) {
+			names = append(names, f.Name)
+		}
+		return next(nil)
+	})
 }
 
 var groups = []kong.Group{

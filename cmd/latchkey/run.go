@@ -53,24 +53,20 @@ func run(ctx context.Context, args []string, w world) int {
 }
 
 func execute(ctx context.Context, args []string, w world) error {
-	var cli commandLine
 	helped := false
-	origins := &origins{getenv: w.Getenv}
-	parser, err := kong.New(&cli,
+	origins := &origins{getenv: w.Getenv, known: settingNames}
+	if len(args) == 0 {
+		args = []string{"--help"}
+	}
+	parser, err := kong.New(commandsFor(args[0]),
 		kong.Name("latchkey"), kong.Description(description), kong.Writers(w.Stdout, w.Stderr),
 		kong.Exit(func(int) { helped = true }), // --help: kong goes on, and what it then finds is of no interest
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 110, FlagsLast: true}),
 		kong.ValueFormatter(withVariable), kong.ExplicitGroups(groups), kong.Resolvers(origins),
 		kong.Bind(origins), kong.BindTo(ctx, (*context.Context)(nil)),
 	)
-	if err == nil {
-		err = origins.learn(parser.Model)
-	}
 	if err != nil {
 		return err
-	}
-	if len(args) == 0 {
-		args = []string{"--help"}
 	}
 	parsed, err := parser.Parse(args)
 	if helped {

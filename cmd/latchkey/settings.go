@@ -96,8 +96,8 @@ func (configFile) BeforeResolve(k *kong.Context, trace *kong.Path, o *origins) e
 type origins struct {
 	getenv   func(string) string
 	file     string
-	from     map[string]string // setting to where its value came from; absent: the default
-	known    []string          // every setting
+	from     map[string]string        // setting to where its value came from; absent: the default
+	known    func() ([]string, error) // every setting; asked for only where there is a file
 	loaded   bool
 	keys     map[string]yaml.Node
 	problems []problem
@@ -105,16 +105,6 @@ type origins struct {
 
 // Validate implements kong.Resolver. It is called too late to be of use.
 func (o *origins) Validate(*kong.Application) error { return nil }
-
-// learn notes which settings there are, of all commands: one file serves them all.
-func (o *origins) learn(a *kong.Application) error {
-	return kong.Visit(a, func(node kong.Visitable, next kong.Next) error {
-		if f, ok := node.(*kong.Flag); ok && f.Tag.Has(settingTag) && !slices.Contains(o.known, f.Name) {
-			o.known = append(o.known, f.Name)
-		}
-		return next(nil)
-	})
-}
 
 // Resolve implements kong.Resolver for a flag that is not on the command line.
 func (o *origins) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
@@ -217,19 +207,24 @@ func (o *origins) load() {
 		o.problems = append(o.problems, problem{"config", o.file, "is not a list of settings", "each line is `name: value`"})
 		return
 	}
+	known, err := o.known()
+	if err != nil {
+		o.problems = append(o.problems, problem{"config", o.file, "cannot be judged", err.Error()})
+		return
+	}
 	for i := 0; i+1 < len(top.Content); i += 2 {
-		o.key(top.Content[i], top.Content[i+1])
+		o.key(top.Content[i], top.Content[i+1], known)
 	}
 }
 
 // key takes one line of the file. Names may be written with _ too.
-func (o *origins) key(name, value *yaml.Node) {
+func (o *origins) key(name, value *yaml.Node, known []string) {
 	where := fmt.Sprintf("%s, line %d", o.file, name.Line)
 	key := strings.ReplaceAll(name.Value, "_", "-")
 	_, twice := o.keys[key]
 	switch {
-	case key == "config" || !slices.Contains(o.known, key):
-		o.problems = append(o.problems, problem{name.Value, where, "is not a setting", nearest(key, o.known)})
+	case key == "config" || !slices.Contains(known, key):
+		o.problems = append(o.problems, problem{name.Value, where, "is not a setting", nearest(key, known)})
 	case twice:
 		o.problems = append(o.problems, problem{name.Value, where, "stands there twice", "leave one of them"})
 	default:

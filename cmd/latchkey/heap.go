@@ -7,30 +7,39 @@ import (
 	"time"
 )
 
-// Go's collector lets the heap grow by as much as lives in it before it runs again. That is right for a small heap, and
-// costs a server that holds polls twice their memory: what lives then is mostly their buffers, which are cheap to mark.
-// So the room for garbage is heapRoom, or leastGrowth of what lives where that is more.
+// Go's collector lets the heap grow by as much as lives in it before it runs again. That costs a server that holds polls twice
+// their memory: what lives then is mostly their buffers, which are cheap to mark. And a server that signs people in lives with 4 MiB
+// and makes as much garbage in forty milliseconds: it would collect twenty-five times a second, for a twentieth of its processor time.
+// So the room for garbage is heapRoom, or leastGrowth of what lives where that is more; but no more than restGrowth at rest and
+// busyGrowth at work.
 const (
-	heapRoom    = 24 << 20 // bytes: what a server at its top rate of logins lives with
+	heapRoom    = 24 << 20 // bytes
 	leastGrowth = 10       // percent: at 18,000 polls a collection for every 30 MB
-	mostGrowth  = 100      // percent, Go's own default
+	restGrowth  = 100      // percent, Go's own default: memory at rest is not worth the fewer collections
+	busyGrowth  = 400      // percent: a collection for every 16 MB, a few a second
+	busy        = 32 << 20 // bytes made within tendEvery, as some 400 logins a second do
 	tendEvery   = 2 * time.Second
 )
 
-// growth is the percentage by which a heap with so many live bytes may grow.
-func growth(live uint64) int {
-	if live == 0 {
-		return mostGrowth
+// growth is the percentage by which a heap with so many live bytes may grow, when so many were made within tendEvery.
+func growth(live, made uint64) int {
+	most := uint64(restGrowth)
+	if made >= busy {
+		most = busyGrowth
 	}
-	return int(min(mostGrowth, max(leastGrowth, heapRoom*100/live)))
+	if live == 0 {
+		return restGrowth
+	}
+	return int(min(most, max(leastGrowth, heapRoom*100/live)))
 }
 
 // tendHeap keeps the collector at growth until ctx ends, and then leaves it as it found it.
 func tendHeap(ctx context.Context) error {
 	tick := time.NewTicker(tendEvery)
 	defer tick.Stop()
-	live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
-	now := mostGrowth
+	heap := []metrics.Sample{{Name: "/gc/heap/live:bytes"}, {Name: "/gc/heap/allocs:bytes"}}
+	metrics.Read(heap)
+	now, made := restGrowth, heap[1].Value.Uint64()
 	found := debug.SetGCPercent(now)
 	defer debug.SetGCPercent(found)
 	for {
@@ -39,8 +48,10 @@ func tendHeap(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		}
-		metrics.Read(live)
-		if next := growth(live[0].Value.Uint64()); next != now {
+		before := made
+		metrics.Read(heap)
+		made = heap[1].Value.Uint64()
+		if next := growth(heap[0].Value.Uint64(), made-before); next != now {
 			debug.SetGCPercent(next)
 			now = next
 		}

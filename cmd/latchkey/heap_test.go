@@ -9,16 +9,20 @@ import (
 func TestGrowth(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		live uint64
-		want int
+		live, made uint64
+		want       int
 	}{
-		"before the first collection": {0, 100},
-		"at rest":                     {8 << 20, 100},
-		"just as much as the room":    {24 << 20, 100},
-		"twice the room":              {48 << 20, 50},
-		"18,000 polls":                {280 << 20, 10},
+		"before the first collection":   {0, 0, 100},
+		"at rest":                       {8 << 20, 1 << 20, 100},
+		"nearly at work":                {4 << 20, 32<<20 - 1, 100},
+		"at work":                       {4 << 20, 32 << 20, 400},
+		"at work, with more that lives": {8 << 20, 1 << 30, 300},
+		"just as much as the room":      {24 << 20, 0, 100},
+		"twice the room":                {48 << 20, 1 << 30, 50},
+		"18,000 polls":                  {280 << 20, 0, 10},
+		"18,000 polls, and logins":      {280 << 20, 1 << 30, 10},
 	} {
-		if got := growth(c.live); got != c.want {
+		if got := growth(c.live, c.made); got != c.want {
 			t.Errorf("%s: %d %%, want %d %%", name, got, c.want)
 		}
 	}

@@ -130,7 +130,7 @@ func newServer(ctx context.Context, h house) (*server, error) {
 	} else {
 		s.numbers = s.httpServer(numbersMux(metrics.Handler()))
 	}
-	s.main = s.httpServer(httpapi.SingleSlashes(mux))
+	s.main = s.httpServer(api.Before(httpapi.SingleSlashes(mux)))
 	newCrowd(s.main, files)
 	return s, nil
 }

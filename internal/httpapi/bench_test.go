@@ -28,6 +28,7 @@ import (
 // decoding, the use case, signing and encoding. Its one challenge can be answered any number of times.
 type track struct {
 	latchkey.Store // nil: what is not below is not asked
+	server         *httpapi.Server
 	handler        http.Handler
 	secrets        latchkey.Secrets
 	now            time.Time
@@ -107,7 +108,7 @@ func newTrack(t testing.TB) *track {
 	table, err := limits.Default().Override("all=1000000/1s")
 	must(err)
 	metrics := telemetry.New(nil)
-	server := &httpapi.Server{
+	s.server = &httpapi.Server{
 		Login: &login.Service{
 			Store: store, Signer: signer, Secrets: s.secrets, Bell: &memory.Bell{}, Catalog: texts,
 			Outbox: make(chan latchkey.Message), PublicURL: publicURL, Now: clock,
@@ -118,7 +119,7 @@ func newTrack(t testing.TB) *track {
 		Log:  slog.New(slog.NewJSONHandler(io.Discard, nil)),
 		Gate: &limits.Gate{Limiter: memory.NewLimiter(1024), Table: table, Key: s.secrets.LimiterKey()},
 	}
-	s.handler = server.Handler()
+	s.handler = s.server.Before(s.server.Handler()) // as serve does
 	return s
 }
 

@@ -25,6 +25,7 @@ package httpapi
 import (
 	"context"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/netip"
 	"slices"
@@ -125,19 +126,42 @@ func (s *Server) Routes() []Route {
 // Handler serves Routes, and the 404 envelope on every other path. If it is mounted in another mux, that one must be
 // wrapped in SingleSlashes too: a mux redirects what it finds unclean, and no SDK follows.
 func (s *Server) Handler() http.Handler {
-	byPath := map[string]endpoint{}
-	for _, r := range s.Routes() {
-		if byPath[r.Path] == nil {
-			byPath[r.Path] = endpoint{}
-		}
-		byPath[r.Path][r.Method] = r.handle
-	}
 	mux := http.NewServeMux()
-	for path, e := range byPath {
-		mux.Handle(path, s.serve(path, e))
+	for path, h := range s.byPath() {
+		mux.Handle(path, h)
 	}
 	mux.Handle("/", s.serve("other", nil))
 	return SingleSlashes(mux)
+}
+
+// Before serves the routes without a wildcard at once, by a map, and leaves everything else to next. A request of an API is
+// not worth a walk through two trees of patterns.
+func (s *Server) Before(next http.Handler) http.Handler {
+	fixed := s.byPath()
+	maps.DeleteFunc(fixed, func(path string, _ http.Handler) bool { return strings.Contains(path, "{") })
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		// A path with another spelling than its own is for the mux to judge: %2F is no slash there.
+		if h := fixed[r.URL.Path]; h != nil && r.URL.RawPath == "" {
+			h.ServeHTTP(w, r)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+func (s *Server) byPath() map[string]http.Handler {
+	all := map[string]endpoint{}
+	for _, r := range s.Routes() {
+		if all[r.Path] == nil {
+			all[r.Path] = endpoint{}
+		}
+		all[r.Path][r.Method] = r.handle
+	}
+	out := map[string]http.Handler{}
+	for path, e := range all {
+		out[path] = s.serve(path, e)
+	}
+	return out
 }
 
 // An endpoint is what one path answers, by method.

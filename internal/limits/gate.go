@@ -10,7 +10,6 @@ import (
 	"net/netip"
 	"slices"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 
@@ -118,15 +117,18 @@ func (s Standing) Fields() (rateLimit, policy string) {
 	}
 	seconds := func(d time.Duration) int64 { return int64((d + time.Second - 1) / time.Second) }
 	rate := s.Policy.Limit.Rate()
-	var room [96]byte
-	name := strconv.AppendQuote(room[:0], s.Policy.Name)
-	field := func(first string, n int64, then string, of time.Duration) string {
-		b := append(name, first...)
+	var room [192]byte
+	b := room[:0] // of both, one after the other
+	field := func(first string, n int64, then string, of time.Duration) {
+		b = append(strconv.AppendQuote(b, s.Policy.Name), first...)
 		b = append(strconv.AppendInt(b, n, 10), then...)
-		return string(strconv.AppendInt(b, seconds(of), 10))
+		b = strconv.AppendInt(b, seconds(of), 10)
 	}
-	return field(";r=", int64(s.Tally.Remaining), ";t=", s.Tally.Reset),
-		field(";q=", int64(rate.Burst), ";w=", time.Duration(rate.Burst)*rate.Every)
+	field(";r=", int64(s.Tally.Remaining), ";t=", s.Tally.Reset)
+	end := len(b)
+	field(";q=", int64(rate.Burst), ";w=", time.Duration(rate.Burst)*rate.Every)
+	both := string(b)
+	return both[:end], both[end:]
 }
 
 // A Refused is the private cause of a refusal: the policy, for metrics and events. It holds nothing of the caller.
@@ -291,8 +293,8 @@ func (g *Gate) takes(c Call, s Sign, solved bool) []count {
 	if !s.To.IsZero() {
 		hidden = g.hide(s.To)
 	}
-	var keys strings.Builder // of all of them, in one piece
-	keys.Grow(64 * len(all))
+	var room [640]byte
+	keys, ends := room[:0], make([]int, 0, most)
 	for _, l := range all {
 		shared := l.By == ByAddress || l.By == ByRange || l.By == ByCountry
 		asks := l.Beyond == latchkey.ChallengeRequired
@@ -300,43 +302,54 @@ func (g *Gate) takes(c Call, s Sign, solved bool) []count {
 		case l.Only != "" && l.Only != s.To.Channel(), l.Solved && !solved, asks && (solved || !s.solves()):
 			continue
 		}
-		whom, ok := s.whom(l.By, network, hidden)
-		if !ok {
+		from := len(keys)
+		keys = append(keys, l.prefix...)
+		var ok bool
+		if keys, ok = s.appendWhom(keys, l.By, network, hidden); !ok {
+			keys = keys[:from]
 			continue
 		}
-		from := keys.Len()
-		keys.WriteString(l.prefix)
-		keys.WriteString(whom)
 		if l.Apart && solved {
-			keys.WriteString(":solved")
+			keys = append(keys, ":solved"...)
 		}
-		out = append(out, count{l, keys.String()[from:], shared})
+		out, ends = append(out, count{line: l, shared: shared}), append(ends, len(keys))
+	}
+	from := 0
+	whole := string(keys) // of all of them, in one piece
+	for i, end := range ends {
+		out[i].key = whole[from:end]
+		from = end
 	}
 	return out
 }
 
-// whom gives what of a call a policy counts by; ok is false when the call has none of it. network is where it is from, and
-// hidden its address, if it has one, as keys have it.
-func (s Sign) whom(by By, network, hidden string) (whom string, ok bool) {
+// most is how many policies a call is held to without more room being made.
+const most = 16
+
+// appendWhom gives what of a call a policy counts by, behind key; ok is false when the call has none of it. network is where it is
+// from, and hidden its address, if it has one, as keys have it.
+func (s Sign) appendWhom(key []byte, by By, network, hidden string) (_ []byte, ok bool) {
 	switch by {
 	case ByClientAddress:
-		return network + ":" + hidden, hidden != ""
+		return append(append(append(key, network...), ':'), hidden...), hidden != ""
 	case ByClient:
-		return network, true
+		return append(key, network...), true
 	case BySite:
-		return site(s.IP)
+		at, ok := site(s.IP)
+		return append(key, at...), ok
 	case ByAddress:
-		return hidden, hidden != ""
+		return append(key, hidden...), hidden != ""
 	case ByRange:
-		return numberRange(s.To)
+		numbers, ok := numberRange(s.To)
+		return append(key, numbers...), ok
 	case ByCountry:
-		return s.Country, s.Country != "" && s.To.Channel() == latchkey.Phone
+		return append(key, s.Country...), s.Country != "" && s.To.Channel() == latchkey.Phone
 	case ByProject:
-		return s.Project.String(), !s.Project.IsZero()
+		return append(key, s.Project.String()...), !s.Project.IsZero()
 	case ByServer:
-		return "all", true
+		return append(key, "all"...), true
 	}
-	return "", false
+	return key, false
 }
 
 // hide gives an address as 128 bits that only the holder of the key can tie to it: what a limiter keeps may be read by

@@ -8,6 +8,7 @@ package telemetry
 import (
 	"net/http"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/latchkey-dev/latchkey"
@@ -31,6 +32,15 @@ type Metrics struct {
 	dropped  prometheus.Counter
 	captchas *prometheus.CounterVec
 	sms      smsMetrics
+
+	mu    sync.RWMutex
+	known map[series]prometheus.Observer // of requests: to look a series up by its labels takes longer than to count
+}
+
+// A series is one line of the histogram of requests.
+type series struct {
+	route, method string
+	class         int // of the status: its first digit
 }
 
 // New gives Metrics with every figure at zero. queued is asked for the number of messages that wait in this process
@@ -38,6 +48,7 @@ type Metrics struct {
 func New(queued func() int) *Metrics {
 	m := &Metrics{
 		registry: prometheus.NewRegistry(),
+		known:    map[series]prometheus.Observer{},
 		logins: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "latchkey_logins_total",
 			Help: "Answers to one-time codes, by channel, protocol and verdict. The verdict of a login is ok.",
@@ -120,7 +131,17 @@ func (m *Metrics) Message(provider string, channel latchkey.Channel, result stri
 
 // Request counts one request. route is a pattern, not a path: paths hold secrets.
 func (m *Metrics) Request(route, method string, status int, took time.Duration) {
-	m.requests.WithLabelValues(route, knownMethod(method), strconv.Itoa(status/100)+"xx").Observe(took.Seconds())
+	k := series{route, knownMethod(method), status / 100}
+	m.mu.RLock()
+	o := m.known[k]
+	m.mu.RUnlock()
+	if o == nil {
+		o = m.requests.WithLabelValues(k.route, k.method, strconv.Itoa(k.class)+"xx")
+		m.mu.Lock()
+		m.known[k] = o
+		m.mu.Unlock()
+	}
+	o.Observe(took.Seconds())
 }
 
 // Polls adds delta to the number of clients that wait.

@@ -21,7 +21,7 @@ func TestIdleConnectionsGoFirst(t *testing.T) {
 			<-release
 		}
 	}))
-	c := newCrowd(srv.Config, 16) // 8 polls: crowded from the 13th connection on, calm below the 10th
+	c := newCrowd(srv.Config, nil, 16) // 8 polls: crowded from the 13th connection on, calm below the 10th
 	if c.most != 12 || c.calm != 10 {
 		t.Fatalf("crowded above %d, calm below %d, want 12 and 10", c.most, c.calm)
 	}
@@ -89,7 +89,7 @@ func TestIdleConnectionsGoFirst(t *testing.T) {
 func TestACrowdKeepsNoConnection(t *testing.T) {
 	t.Parallel()
 	srv := &http.Server{ReadHeaderTimeout: time.Second}
-	c := newCrowd(srv, 20_000)
+	c := newCrowd(srv, nil, 20_000)
 	for range 19_000 {
 		srv.ConnState(nil, http.StateNew)
 	}
@@ -110,7 +110,35 @@ func TestACrowdKeepsNoConnection(t *testing.T) {
 	if c.tight.Load() {
 		t.Error("it is never calm again")
 	}
-	if newCrowd(&http.Server{ReadHeaderTimeout: time.Second}, 0).server.ConnState != nil {
+	free := &http.Server{ReadHeaderTimeout: time.Second}
+	if newCrowd(free, nil, 0); free.ConnState != nil {
 		t.Error("connections are counted where there is no limit")
+	}
+}
+
+// TestACrowdInTheLobby: connections in the lobby are open files as all others are, and those that are idle there go first too.
+func TestACrowdInTheLobby(t *testing.T) {
+	t.Parallel()
+	kept := make(chan bool, 2)
+	srv := &http.Server{ReadHeaderTimeout: time.Second}
+	c := newCrowd(srv, nil, 16) // crowded from the 13th connection on
+	c.keepAlive = func(yes bool) { kept <- yes }
+	for range 12 {
+		srv.ConnState(nil, http.StateNew)
+		srv.ConnState(nil, http.StateHijacked)
+		c.add(+1) // as the lobby does
+	}
+	if len(kept) != 0 {
+		t.Fatal("it is crowded too early: who goes into the lobby counts twice")
+	}
+	srv.ConnState(nil, http.StateNew)
+	if len(kept) != 1 || <-kept {
+		t.Error("it is not crowded: who is in the lobby does not count")
+	}
+	for range 12 {
+		c.add(-1)
+	}
+	if len(kept) != 1 || !<-kept {
+		t.Error("after those in the lobby left, connections are still not kept")
 	}
 }

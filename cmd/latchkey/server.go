@@ -65,6 +65,7 @@ type server struct {
 	house
 	main    *http.Server
 	numbers *http.Server // nil without a listener of its own
+	lobby   *polls.Lobby // nil where the system has none
 	worker  *worker.Worker
 	limiter latchkey.Limiter // closed by run; nil without limits
 	refused func()           // of a connection that one network has too many of
@@ -99,13 +100,16 @@ func newServer(ctx context.Context, h house) (*server, error) {
 	}
 	puzzles := s.captchas(store, metrics)
 	places := &polls.Places{Most: h.polls.all, PerClient: h.polls.perClient, Holding: metrics.Polls, Refused: metrics.PollRefused}
+	if s.lobby, err = polls.NewLobby(); err != nil {
+		return nil, err
+	}
 	api := &httpapi.Server{
 		Login:    logins,
 		Tokens:   &token.Service{Store: store, Signer: signer, Secrets: h.secrets, PublicURL: h.publicURL, Now: h.now},
 		Accounts: &account.Service{Store: store, Signer: signer, PublicURL: h.publicURL, Now: h.now},
 		Sessions: &session.Service{Store: store, Secrets: h.secrets, Now: h.now},
 		Store:    readiness{store, s.closing}, Log: h.log,
-		Observe: metrics.Request, Verdict: metrics.Login, Gate: gate, Captcha: puzzles, Polls: places, ClientIP: h.clientIP,
+		Observe: metrics.Request, Verdict: metrics.Login, Gate: gate, Captcha: puzzles, Polls: places, Lobby: s.lobby, ClientIP: h.clientIP,
 	}
 	standard := &oidc.Server{
 		Login: logins, Tokens: api.Tokens, Accounts: api.Accounts, Store: store,
@@ -131,7 +135,10 @@ func newServer(ctx context.Context, h house) (*server, error) {
 		s.numbers = s.httpServer(numbersMux(metrics.Handler()))
 	}
 	s.main = s.httpServer(api.Before(httpapi.SingleSlashes(mux)))
-	newCrowd(s.main, files)
+	crowd := newCrowd(s.main, s.lobby, files)
+	if s.lobby != nil {
+		s.lobby.IdleTimeout, s.lobby.Closing, s.lobby.Now, s.lobby.Holds = s.main.IdleTimeout, s.closing, h.now, crowd.add
+	}
 	return s, nil
 }
 
@@ -216,6 +223,12 @@ func (s *server) run(ctx context.Context, listener net.Listener) (err error) {
 	defer stopWorker()
 	g, serving := errgroup.WithContext(ctx)
 	g.Go(func() error { return served(s.main.Serve(listener)) })
+	lobbying, cutOff := context.WithCancel(context.WithoutCancel(ctx))
+	defer cutOff()
+	if s.lobby != nil {
+		g.Go(func() error { return s.lobby.Run(lobbying) })
+		g.Go(func() error { return served(s.main.Serve(s.lobby)) })
+	}
 	if s.numbers != nil {
 		g.Go(func() error { return served(s.numbers.Serve(s.metrics)) })
 	}
@@ -243,6 +256,8 @@ func (s *server) run(ctx context.Context, listener net.Listener) (err error) {
 			s.log.Warn("requests cut off", "err", err)
 			s.main.Close()
 		}
+		s.lobby.Wait(wait)
+		cutOff()
 		if s.numbers != nil {
 			s.numbers.Close()
 		}

@@ -1,9 +1,11 @@
 package front
 
 import (
+	"errors"
 	"net"
 	"net/netip"
 	"sync"
+	"syscall"
 
 	"github.com/pires/go-proxyproto"
 )
@@ -90,6 +92,18 @@ func (b *boundConn) Close() error {
 	b.known, b.counted = true, false
 	b.mu.Unlock()
 	return b.Conn.Close()
+}
+
+// SyscallConn implements syscall.Conn, for whoever watches the connection without reading from it.
+func (b *boundConn) SyscallConn() (syscall.RawConn, error) {
+	c := b.Conn
+	if p, ok := c.(*proxyproto.Conn); ok {
+		c = p.Raw()
+	}
+	if s, ok := c.(syscall.Conn); ok {
+		return s.SyscallConn()
+	}
+	return nil, errors.ErrUnsupported
 }
 
 // enter counts b, once, and reports whether it may stay.

@@ -2,6 +2,9 @@ package httpapi_test
 
 import (
 	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -9,6 +12,8 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"reflect"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -153,6 +158,130 @@ func TestDeniedPollIsHeldOn(t *testing.T) {
 	}
 }
 
+// inBothWays runs a test of polls that wait in a lobby, and of polls that wait on net/http's goroutines.
+func inBothWays(t *testing.T, test func(t *testing.T, lobby bool)) {
+	t.Helper()
+	t.Parallel()
+	for name, lobby := range map[string]bool{"in a lobby": true, "with net/http": false} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(t, lobby)
+		})
+	}
+}
+
+// start serves s over TCP, with a lobby or without, until Close.
+func start(t *testing.T, s *httpapi.Server, lobby bool) *httptest.Server {
+	t.Helper()
+	var l *polls.Lobby
+	if lobby {
+		var err error
+		if l, err = polls.NewLobby(); err != nil {
+			t.Fatal(err)
+		}
+		if l == nil {
+			t.Skip("this system has no lobby")
+		}
+		l.Now, l.IdleTimeout, l.Closing = time.Now, time.Minute, s.Login.Closing
+		s.Lobby = l
+	}
+	srv := httptest.NewUnstartedServer(s.Handler())
+	srv.Config.ReadTimeout = time.Second // for slow clients, not for one that waits
+	if l != nil {
+		srv.Listener = withLobby{srv.Listener, l}
+		go func() { _ = srv.Config.Serve(l) }()
+		go func() { _ = l.Run(context.Background()) }()
+	}
+	srv.Start()
+	return srv
+}
+
+// withLobby is a listener that closes a lobby with itself.
+type withLobby struct {
+	net.Listener
+	lobby *polls.Lobby
+}
+
+func (l withLobby) Close() error {
+	err := errors.Join(l.lobby.Close(), l.Listener.Close())
+	l.lobby.Wait(context.Background())
+	return err
+}
+
+// TestTheLobbyChangesNothing: a poll that waited there has the answer, the line in the log and the place in the metrics that it
+// has with net/http.
+func TestTheLobbyChangesNothing(t *testing.T) {
+	t.Parallel()
+	type seen struct {
+		status   int
+		body     string
+		header   http.Header
+		route    string
+		method   string
+		observed int
+		logged   []string
+		waiting  int
+	}
+	ask := func(t *testing.T, lobby bool, until func(w *world, m latchkey.Message)) (got seen) {
+		var held ward
+		observed := make(chan struct{}, 1)
+		w := newWorld(t, func(w *world) {
+			w.server.Login.Hold = 1200 * time.Millisecond
+			held = watch(w.server)
+		})
+		m := w.startLink(jwtEmail)
+		w.server.Observe = func(route, method string, status int, took time.Duration) {
+			got.route, got.method, got.observed = route, method, status
+			observed <- struct{}{}
+		}
+		before := len(w.log.String())
+		srv := start(t, w.server, lobby)
+		defer srv.Close()
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, srv.URL+"/api/otc/code?"+pollQuery(w, jwtEmail, m.Challenge.String()).Encode(), nil)
+		w.must(err)
+		r.Header.Set("X-Request-Id", "find-me")
+		r.Header.Set("Origin", origin)
+		go func() {
+			<-held.in
+			until(w, m)
+		}()
+		a, err := srv.Client().Do(r)
+		w.must(err)
+		defer func() { _ = a.Body.Close() }()
+		body, err := io.ReadAll(a.Body)
+		w.must(err)
+		<-observed
+		<-held.out
+		got.status, got.body, got.header, got.waiting = a.StatusCode, strings.Replace(string(body), w.codeOf(m), "the code", 1), a.Header, w.bell.Waiting()
+		a.Header.Del("Date")
+		for line := range strings.Lines(w.log.String()[before:]) {
+			var attrs map[string]any
+			w.must(json.Unmarshal([]byte(line), &attrs))
+			if attrs["msg"] == "request" {
+				got.logged = append(got.logged, fmt.Sprint(attrs["request_id"], attrs["method"], attrs["route"], attrs["status"], attrs["error"]))
+			}
+		}
+		return got
+	}
+	for name, until := range map[string]func(*world, latchkey.Message){
+		"approved":          func(w *world, m latchkey.Message) { w.approve(jwtEmail, m) },
+		"nothing":           func(*world, latchkey.Message) {},
+		"the server closes": func(w *world, _ latchkey.Message) { close(w.closing) },
+		"the store is down": func(w *world, m latchkey.Message) {
+			w.store.die(&latchkey.Error{Code: latchkey.Unavailable, Err: errors.New("disk on fire")})
+			w.bell.Ring(context.Background(), m.Challenge)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			want, got := ask(t, false, until), ask(t, true, until)
+			if !reflect.DeepEqual(got, want) {
+				t.Errorf("in the lobby:\n%+v\nwith net/http:\n%+v", got, want)
+			}
+		})
+	}
+}
+
 // wirePoll sends a poll over a connection of its own. The answer's status comes on the channel; 0 when there is none.
 func wirePoll(t *testing.T, srv *httptest.Server, q string) (net.Conn, <-chan int) {
 	t.Helper()
@@ -180,14 +309,15 @@ func wirePoll(t *testing.T, srv *httptest.Server, q string) (net.Conn, <-chan in
 
 // TestVanishedClientIsFreed: a connection that is closed gives its line at the bell back at once.
 // TestNoPollLeavesAGoroutine holds the same of places and goroutines.
-func TestVanishedClientIsFreed(t *testing.T) {
-	t.Parallel()
+func TestVanishedClientIsFreed(t *testing.T) { inBothWays(t, vanishedClientIsFreed) }
+
+func vanishedClientIsFreed(t *testing.T, lobby bool) {
 	var held ward
 	w := newWorld(t, func(w *world) {
 		w.server.Login.Hold = time.Hour
 		held = watch(w.server)
 	})
-	srv := httptest.NewServer(w.server.Handler())
+	srv := start(t, w.server, lobby)
 	defer srv.Close()
 	q := pollQuery(w, jwtEmail, w.startLink(jwtEmail).Challenge.String()).Encode()
 	for range 3 {
@@ -208,15 +338,16 @@ func TestVanishedClientIsFreed(t *testing.T) {
 }
 
 // TestShutdownAnswersEveryPoll with 408, so that its client moves on to the next node.
-func TestShutdownAnswersEveryPoll(t *testing.T) {
-	t.Parallel()
+func TestShutdownAnswersEveryPoll(t *testing.T) { inBothWays(t, shutdownAnswersEveryPoll) }
+
+func shutdownAnswersEveryPoll(t *testing.T, lobby bool) {
 	const polls = 500
 	var held ward
 	w := newWorld(t, func(w *world) {
 		w.server.Login.Hold = time.Hour
 		held = watch(w.server)
 	})
-	srv := httptest.NewServer(w.server.Handler())
+	srv := start(t, w.server, lobby)
 	defer srv.Close()
 	q := pollQuery(w, jwtEmail, w.startLink(jwtEmail).Challenge.String()).Encode()
 	var answers []<-chan int
@@ -243,7 +374,7 @@ func TestNoPollLeavesAGoroutine(t *testing.T) { // not parallel: every new gorou
 		const rounds, most = 20, 500
 		w := newWorld(t)
 		for round := range rounds {
-			pollRound(t, w, rand.New(rand.NewPCG(1, uint64(round))), most)
+			pollRound(t, w, rand.New(rand.NewPCG(1, uint64(round))), most, round%2 == 0)
 			if n := w.bell.Waiting(); n != 0 {
 				t.Fatalf("round %d: the bell has %d lines left", round, n)
 			}
@@ -260,7 +391,7 @@ const (
 	shutDown
 )
 
-func pollRound(t *testing.T, w *world, random *rand.Rand, most int) {
+func pollRound(t *testing.T, w *world, random *rand.Rand, most int, lobby bool) {
 	t.Helper()
 	closing := make(chan struct{})
 	serve := func(hold time.Duration) (*httptest.Server, ward) {
@@ -268,7 +399,7 @@ func pollRound(t *testing.T, w *world, random *rand.Rand, most int) {
 		logins.Hold, logins.Closing = hold, closing
 		s := &httpapi.Server{Login: &logins, Store: w.store, Log: w.server.Log, Polls: &polls.Places{Most: most}}
 		held := watch(s)
-		return httptest.NewServer(s.Handler()), held
+		return start(t, s, lobby), held
 	}
 	patient, held := serve(time.Hour)
 	hasty, left := serve(time.Millisecond)

@@ -24,6 +24,7 @@ package httpapi
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"maps"
 	"net/http"
@@ -62,6 +63,8 @@ type Server struct {
 	Captcha *captcha.Service
 	// Polls has the places of held polls; nil: any number.
 	Polls *polls.Places
+	// Lobby is where they wait; nil: on net/http's goroutines.
+	Lobby *polls.Lobby
 	// ClientIP says where a request came from; nil: from the peer of the connection.
 	ClientIP func(*http.Request) netip.Addr
 }
@@ -96,7 +99,7 @@ func (s *Server) Routes() []Route {
 		{"POST", "/api/oauth2/login/email/confirm", s.confirm(latchkey.OAuth2, latchkey.Email)},
 		{"POST", "/api/oauth2/login/phone/confirm", s.confirm(latchkey.OAuth2, latchkey.Phone)},
 		{"GET", "/api/captcha", s.puzzle},
-		{"GET", "/api/otc/code", s.waitForLink},
+		{"GET", pollRoute, s.waitForLink},
 		{"GET", "/api/otc/push", s.push},
 		{"POST", "/api/oauth2/token", s.giveToken},
 		{"POST", "/api/oauth2/token/revoke", s.revoke},
@@ -187,8 +190,9 @@ func (s *Server) serve(route string, e endpoint) http.Handler {
 	methods := e.methods()
 	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		w := s.begin(rw, r)
-		err := s.dispatch(w, r, e, methods)
-		s.end(w, r, route, err)
+		if err := s.dispatch(w, r, e, methods); !errors.Is(err, errParked) {
+			s.end(w, r, route, err)
+		}
 	})
 }
 
@@ -247,6 +251,9 @@ type response struct {
 	room  [8]string // what put gives to heads, so that they cost no allocation each
 	heads int
 }
+
+// Unwrap is for http.ResponseController.
+func (w *response) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 // WriteHeader implements http.ResponseWriter.
 func (w *response) WriteHeader(status int) {

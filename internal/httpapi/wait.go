@@ -1,12 +1,19 @@
 package httpapi
 
 import (
+	"context"
+	"errors"
 	"net/http"
+	"net/url"
+	"strings"
 
 	"github.com/latchkey-dev/latchkey"
 	"github.com/latchkey-dev/latchkey/internal/address"
 	"github.com/latchkey-dev/latchkey/internal/login"
+	"github.com/latchkey-dev/latchkey/internal/polls"
 )
+
+const pollRoute = "/api/otc/code"
 
 type otcCode struct {
 	Code string `json:"code"`
@@ -25,12 +32,79 @@ func (s *Server) waitForLink(w http.ResponseWriter, r *http.Request) error {
 	if err := s.Polls.Enter(w, r, from); err != nil {
 		return err
 	}
+	if g := s.Lobby.Guest(w, r); g != nil {
+		return s.receive(w, r, g, req, from)
+	}
 	defer s.Polls.Leave(from)
 	code, err := s.Login.Wait(r.Context(), req)
 	if err != nil {
 		return err
 	}
 	return encode(w, http.StatusOK, otcCode{code.Reveal()})
+}
+
+// A held is a poll in the lobby: what its answer needs, and nothing of the request.
+type held struct {
+	s    *Server
+	poll *login.Poll
+	from latchkey.Network
+	w    response // without its ResponseWriter, which is large
+}
+
+// errParked is no answer: the lobby writes it later.
+var errParked = errors.New("parked")
+
+// receive answers at once, or has the poll wait in the lobby.
+func (s *Server) receive(w http.ResponseWriter, r *http.Request, g *polls.Guest, req login.WaitRequest, from latchkey.Network) error {
+	h := &held{s: s, poll: s.Login.Poll(req, g.Wake), from: from}
+	if own, ok := w.(*response); ok {
+		h.w.id, h.w.began = strings.Clone(own.id), own.began
+	}
+	code, err := h.poll.Look(r.Context())
+	if code == "" && err == nil {
+		if g.Park(w, s.Login.Hold, h.answer) {
+			return errParked
+		}
+		err = latchkey.DeadlineExceeded // nothing can be had of the connection: the client asks again
+	}
+	h.leave()
+	if err != nil {
+		return err
+	}
+	return encode(w, http.StatusOK, otcCode{code.Reveal()})
+}
+
+// answer is polls.Answer: what waitForLink and serve do after the wait.
+func (h *held) answer(rw http.ResponseWriter, over bool) (done bool) {
+	code, err := h.look(over)
+	if code == "" && err == nil {
+		return false
+	}
+	h.leave()
+	w := h.w
+	w.ResponseWriter = rw
+	if err == nil {
+		err = encode(&w, http.StatusOK, otcCode{code.Reveal()})
+	}
+	h.s.end(&w, &http.Request{Method: http.MethodGet, URL: &url.URL{}}, pollRoute, err)
+	return true
+}
+
+func (h *held) look(over bool) (code latchkey.Secret, err error) {
+	if over {
+		return "", latchkey.DeadlineExceeded
+	}
+	defer func() {
+		if p := recover(); p != nil {
+			err = panicked(p)
+		}
+	}()
+	return h.poll.Look(context.Background()) // of no request any more; the store has its own patience
+}
+
+func (h *held) leave() {
+	h.poll.End()
+	h.s.Polls.Leave(h.from)
 }
 
 // readPoll decodes a poll. A login or a project that cannot be one is held like any other that does not match the

@@ -200,13 +200,12 @@ func TestPollAtShutdown(t *testing.T) {
 }
 
 // TestPollOutlivesTheReadTimeout: the server's read timeout is for slow clients, not for one that waits.
-func TestPollOutlivesTheReadTimeout(t *testing.T) {
-	t.Parallel()
+func TestPollOutlivesTheReadTimeout(t *testing.T) { inBothWays(t, pollOutlivesTheReadTimeout) }
+
+func pollOutlivesTheReadTimeout(t *testing.T, lobby bool) {
 	const hold = 1500 * time.Millisecond
 	w := newWorld(t, func(w *world) { w.server.Login.Hold = hold })
-	srv := httptest.NewUnstartedServer(w.server.Handler())
-	srv.Config.ReadTimeout = time.Second
-	srv.Start()
+	srv := start(t, w.server, lobby) // with a read timeout of 1 s
 	defer srv.Close()
 	began := time.Now()
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet,

@@ -1,5 +1,13 @@
-// Package polls counts the polls that are held: the calls that wait for a link to be pressed (contract.md §4). The ways in
-// that hold them (httpapi, oidc) share one count, so that together they never take the files that logins need.
+// Package polls is about the polls that are held: the calls that wait for a link to be pressed (contract.md §4). The ways in
+// that hold them (httpapi, oidc) share one count, so that together they never take the files that logins need, and one
+// place for them to wait that is smaller than a request of net/http.
+//
+//	polls.go   Places: how many are held, and whose
+//	lobby.go   Lobby: where they wait, and its queue of events
+//	guest.go   Guest: one of them, from net/http and back to it
+//	turns.go   what is done about each event
+//	answer.go  the answer, as net/http would write it
+//	watch_*.go what the system says of their connections
 package polls
 
 import (

@@ -72,7 +72,9 @@ func (b *Bell) close() {
 }
 
 // Listen implements latchkey.Bell.
-func (b *Bell) Listen(id latchkey.ChallengeID, wake func()) (stop func()) { return b.polls.Listen(id, wake) }
+func (b *Bell) Listen(id latchkey.ChallengeID, wake func()) (stop func()) {
+	return b.polls.Listen(id, wake)
+}
 
 // Ring implements latchkey.Bell. The other nodes are told in the background.
 func (b *Bell) Ring(ctx context.Context, id latchkey.ChallengeID) {

@@ -1,0 +1,85 @@
+package polls
+
+import (
+	"errors"
+	"net"
+	"os"
+	"syscall"
+)
+
+// A watcher is one epoll for the connections of all guests: the kernel says on which of them something happened, and nothing
+// is kept here for the others. Each is watched for one event at a time.
+type watcher struct {
+	file *os.File // the epoll, which Go's own watches in turn, so that waiting takes no thread
+	fd   int
+}
+
+func newWatcher() (*watcher, error) {
+	fd, err := syscall.EpollCreate1(syscall.EPOLL_CLOEXEC)
+	if err != nil {
+		return nil, os.NewSyscallError("epoll_create1", err)
+	}
+	if err := syscall.SetNonblock(fd, true); err != nil {
+		return nil, errors.Join(os.NewSyscallError("fcntl", err), syscall.Close(fd))
+	}
+	return &watcher{os.NewFile(uintptr(fd), "epoll"), fd}, nil
+}
+
+func (w *watcher) close() { _ = w.file.Close() }
+
+// add watches a connection under a number: for its end, and for bytes too if they are wanted. It was watched before if known.
+func (w *watcher) add(c net.Conn, n uint64, bytes, known bool) error {
+	raw, err := rawOf(c)
+	if err != nil {
+		return err
+	}
+	e := syscall.EpollEvent{Events: syscall.EPOLLRDHUP | syscall.EPOLLONESHOT, Fd: int32(n), Pad: int32(n >> 32)}
+	if bytes {
+		e.Events |= syscall.EPOLLIN
+	}
+	op := syscall.EPOLL_CTL_ADD
+	if known {
+		op = syscall.EPOLL_CTL_MOD
+	}
+	var failed error
+	err = raw.Control(func(fd uintptr) { failed = os.NewSyscallError("epoll_ctl", syscall.EpollCtl(w.fd, op, int(fd), &e)) })
+	return errors.Join(err, failed)
+}
+
+// run tells of what happens, until close.
+func (w *watcher) run(tell func(n uint64, s sighting)) {
+	raw, err := w.file.SyscallConn()
+	if err != nil {
+		return // it is closed already
+	}
+	events := make([]syscall.EpollEvent, 256)
+	for err == nil {
+		n := 0
+		err = raw.Read(func(fd uintptr) bool {
+			var failed error
+			for n, failed = syscall.EpollWait(int(fd), events, 0); failed == syscall.EINTR; {
+				n, failed = syscall.EpollWait(int(fd), events, 0)
+			}
+			return n > 0
+		})
+		for _, e := range events[:max(0, n)] {
+			s := moved
+			if e.Events&(syscall.EPOLLRDHUP|syscall.EPOLLHUP|syscall.EPOLLERR) != 0 {
+				s = gone
+			}
+			tell(uint64(uint32(e.Fd))|uint64(uint32(e.Pad))<<32, s)
+		}
+	}
+}
+
+// rawOf gives what the system knows a connection by, which for TLS is the one below.
+func rawOf(c net.Conn) (syscall.RawConn, error) {
+	if t, ok := c.(interface{ NetConn() net.Conn }); ok {
+		c = t.NetConn()
+	}
+	s, ok := c.(syscall.Conn)
+	if !ok {
+		return nil, errors.ErrUnsupported
+	}
+	return s.SyscallConn()
+}

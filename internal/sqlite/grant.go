@@ -8,11 +8,10 @@ import (
 )
 
 const (
-	codeColumns = `id, project, client, user, epoch, channel, redirect, scope, payload, nonce, code_challenge, session,
-		auth_time, issued, expires, grant_id`
-	codeByID   = `SELECT ` + codeColumns + ` FROM codes WHERE id = ?`
-	insertCode = `INSERT INTO codes (` + codeColumns + `) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
-	spendCode  = `UPDATE codes SET grant_id = ? WHERE id = ?`
+	codeColumns = `id, project, client, user, expires, grant_id, said` // said is packed
+	codeByID    = `SELECT ` + codeColumns + ` FROM codes WHERE id = ?`
+	insertCode  = `INSERT INTO codes (` + codeColumns + `) VALUES (?, ?, ?, ?, ?, ?, ?)`
+	spendCode   = `UPDATE codes SET grant_id = ? WHERE id = ?`
 
 	grantColumns = `g.id, g.project, g.client, g.user, g.epoch, g.channel, g.scope, g.payload, g.session, g.generation, g.auth_time,
 		g.created, g.rotated, g.expires, g.revoked`
@@ -134,14 +133,9 @@ func (c *conn) code(id latchkey.CodeID) (a latchkey.AuthorizationCode, err error
 	a.Project = q.getProject()
 	a.Client = q.getClient()
 	a.User = q.getUser()
-	a.Epoch = int(q.getInt())
-	a.Channel = q.getChannel()
-	a.Redirect, a.Scope, a.Payload, a.Nonce = q.getText(), q.getText(), q.getText(), q.getText()
-	a.CodeChallenge = q.getText()
-	a.Session.Handle = q.getHandle()
-	a.AuthTime, a.Issued, a.Expires = q.getTime(), q.getTime(), q.getTime()
+	a.Expires = q.getTime()
 	a.Grant.Handle = q.getHandle()
-	return a, nil
+	return a, unpackCode(&a, q.getText())
 }
 
 func (c *conn) insertCode(a latchkey.AuthorizationCode) error {
@@ -150,19 +144,36 @@ func (c *conn) insertCode(a latchkey.AuthorizationCode) error {
 	q.putUUID(a.Project.UUID)
 	q.putInt(int64(a.Client))
 	q.putUUID(a.User.UUID)
-	q.putInt(int64(a.Epoch))
-	q.putText(string(a.Channel))
-	q.putText(a.Redirect)
-	q.putText(a.Scope)
-	q.putText(a.Payload)
-	q.putText(a.Nonce)
-	q.putText(a.CodeChallenge)
-	q.putHandle(a.Session.Handle)
-	q.putTime(a.AuthTime)
-	q.putTime(a.Issued)
 	q.putTime(a.Expires)
 	q.putHandle(a.Grant.Handle)
+	p := c.packer()
+	packCode(p, a)
+	q.putBlob(p.b)
 	return q.exec()
+}
+
+func packCode(p *packer, a latchkey.AuthorizationCode) {
+	p.int(int64(a.Epoch))
+	p.text(string(a.Channel))
+	p.text(a.Redirect)
+	p.text(a.Scope)
+	p.text(a.Payload)
+	p.text(a.Nonce)
+	p.text(a.CodeChallenge)
+	p.id(a.Session.Handle[:], a.Session.IsZero())
+	p.time(a.AuthTime)
+	p.time(a.Issued)
+}
+
+func unpackCode(a *latchkey.AuthorizationCode, said string) error {
+	u := unpacker{s: said}
+	a.Epoch = int(u.int())
+	a.Channel = latchkey.Channel(u.text())
+	a.Redirect, a.Scope, a.Payload, a.Nonce = u.text(), u.text(), u.text(), u.text()
+	a.CodeChallenge = u.text()
+	u.into(a.Session.Handle[:])
+	a.AuthTime, a.Issued = u.time(), u.time()
+	return u.end()
 }
 
 // grant gives a grant, or zero.

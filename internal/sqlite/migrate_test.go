@@ -90,7 +90,15 @@ func TestPackedMigration(t *testing.T) {
 			x'7f000001', 'A "browser"', 'approved', 6, 1, 0, 'https://example.com/', x'00ff', 2, 5, 1, 3000000, 9000000);
 		INSERT INTO challenges VALUES (x'000000000000000000000000000000000000000000000002', x'00000000000000000000000000000002',
 			'phone', '+4915112345678', 'jwt', 0, '', '', '', '', '', '', 0, '',
-			NULL, '', 'spent', 6, 0, 0, '', NULL, 0, 5, 0, 3000000, 9000000)`)
+			NULL, '', 'spent', 6, 0, 0, '', NULL, 0, 5, 0, 3000000, 9000000);
+		INSERT INTO codes VALUES (x'000000000000000000000000000000000000000000000003', x'00000000000000000000000000000002', 7,
+			x'00000000000000000000000000000009', 3, 'email', 'app://x', 'openid', 'pä', 'n', 'c', 3000000, 9000000, NULL, 2000000,
+			x'0000000000000000000000000000000000000000000000ff');
+		INSERT INTO codes VALUES (x'000000000000000000000000000000000000000000000004', x'00000000000000000000000000000002', 7,
+			x'00000000000000000000000000000009', 0, 'phone', '', '', '', '', '', 3000000, 9000000,
+			x'000000000000000000000000000000000000000000000005', 2000000, NULL);
+		INSERT INTO outbox VALUES (x'000000000000000000000000000000000000000000000001', 1, x'00000000000000000000000000000002', 'email',
+			'änn@example.com', 'de', 6, 1, 0, 2, 4000000, 9000000, 'access')`)
 	project := latchkey.ProjectID{UUID: latchkey.UUID{15: 2}}
 	started, expires := time.UnixMicro(3000000).UTC(), time.UnixMicro(9000000).UTC()
 	for n, want := range map[byte]latchkey.Challenge{
@@ -115,5 +123,34 @@ func TestPackedMigration(t *testing.T) {
 		if got != want {
 			t.Errorf("challenge %d is\n%+v after the migration, want\n%+v", n, got, want)
 		}
+	}
+	user := latchkey.UserID{UUID: latchkey.UUID{15: 9}}
+	for n, want := range map[byte]latchkey.AuthorizationCode{
+		3: {
+			Client: 7, Epoch: 3, Channel: latchkey.Email, Redirect: "app://x", Scope: "openid", Payload: "pä", Nonce: "n", CodeChallenge: "c",
+			Session: latchkey.SessionID{Handle: latchkey.Handle{23: 0xff}},
+		},
+		4: {Client: 7, Channel: latchkey.Phone, Grant: latchkey.GrantID{Handle: latchkey.Handle{23: 5}}},
+	} {
+		want.ID.Handle, want.Project, want.User = latchkey.Handle{23: n}, project, user
+		want.AuthTime, want.Issued, want.Expires = time.UnixMicro(2000000).UTC(), started, expires
+		must(t, s.read(t.Context(), func(c *conn) error {
+			got, err := c.code(want.ID)
+			if got != want {
+				t.Errorf("code %d is\n%+v after the migration, want\n%+v", n, got, want)
+			}
+			return err
+		}))
+	}
+	until := time.UnixMicro(8000000).UTC()
+	ms, err := s.ClaimMessages(t.Context(), 10, until, time.UnixMicro(5000000).UTC())
+	must(t, err)
+	want := latchkey.Message{
+		Challenge: latchkey.ChallengeID{Handle: latchkey.Handle{23: 1}}, Resend: 1, Project: project, Kind: latchkey.AccessMessage,
+		To: latchkey.CanonicalAddress(latchkey.Email, "änn@example.com"), Locale: "de", Digits: 6, Link: true, Attempts: 2,
+		NextTry: until, Dies: expires,
+	}
+	if len(ms) != 1 || ms[0] != want {
+		t.Errorf("what waits is %+v after the migration, want %+v", ms, want)
 	}
 }

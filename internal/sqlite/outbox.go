@@ -8,10 +8,10 @@ import (
 )
 
 const (
-	insertMessage = `INSERT INTO outbox (challenge, resend, kind, project, channel, address, locale, digits, link,
-		link_first, attempts, next_try, dies) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
-	dueMessages = `SELECT challenge, resend, kind, project, channel, address, locale, digits, link, link_first, attempts, dies
-		FROM outbox WHERE next_try <= ? AND dies > ? ORDER BY next_try, challenge, resend LIMIT ?`
+	messageColumns = `challenge, resend, project, attempts, next_try, dies, said` // said is packed
+	insertMessage  = `INSERT INTO outbox (` + messageColumns + `) VALUES (?, ?, ?, ?, ?, ?, ?)`
+	dueMessages    = `SELECT ` + messageColumns + ` FROM outbox
+		WHERE next_try <= ? AND dies > ? ORDER BY next_try, challenge, resend LIMIT ?`
 	leaseMessage  = `UPDATE outbox SET next_try = ? WHERE challenge = ? AND resend = ?`
 	retryMessage  = `UPDATE outbox SET attempts = ?, next_try = ? WHERE challenge = ? AND resend = ?`
 	deleteMessage = `DELETE FROM outbox WHERE challenge = ? AND resend = ?`
@@ -83,14 +83,12 @@ func (c *conn) dueMessages(limit int, now time.Time) (ms []latchkey.Message, err
 		var m latchkey.Message
 		m.Challenge.Handle = q.getHandle()
 		m.Resend = int(q.getInt())
-		m.Kind = latchkey.MessageKind(q.getText())
 		m.Project = q.getProject()
-		m.To = q.getAddress()
-		m.Locale = q.getText()
-		m.Digits = int(q.getInt())
-		m.Link, m.LinkFirst = q.getBool(), q.getBool()
 		m.Attempts = int(q.getInt())
-		m.Dies = q.getTime()
+		m.NextTry, m.Dies = q.getTime(), q.getTime()
+		if err := unpackMessage(&m, q.getText()); err != nil {
+			return nil, err
+		}
 		ms = append(ms, m)
 	}
 }
@@ -99,15 +97,33 @@ func (c *conn) insertMessage(m latchkey.Message) error {
 	q := c.stmt(insertMessage)
 	q.putHandle(m.Challenge.Handle)
 	q.putInt(int64(m.Resend))
-	q.putText(string(m.Kind))
 	q.putUUID(m.Project.UUID)
-	q.putAddress(m.To)
-	q.putText(m.Locale)
-	q.putInt(int64(m.Digits))
-	q.putBool(m.Link)
-	q.putBool(m.LinkFirst)
 	q.putInt(int64(m.Attempts))
 	q.putTime(m.NextTry)
 	q.putTime(m.Dies)
+	p := c.packer()
+	packMessage(p, m)
+	q.putBlob(p.b)
 	return q.exec()
+}
+
+func packMessage(p *packer, m latchkey.Message) {
+	p.text(string(m.Kind))
+	p.text(string(m.To.Channel()))
+	p.text(m.To.Value())
+	p.text(m.Locale)
+	p.int(int64(m.Digits))
+	p.bool(m.Link)
+	p.bool(m.LinkFirst)
+}
+
+func unpackMessage(m *latchkey.Message, said string) error {
+	u := unpacker{s: said}
+	m.Kind = latchkey.MessageKind(u.text())
+	channel := latchkey.Channel(u.text())
+	m.To = latchkey.CanonicalAddress(channel, u.text())
+	m.Locale = u.text()
+	m.Digits = int(u.int())
+	m.Link, m.LinkFirst = u.bool(), u.bool()
+	return u.end()
 }

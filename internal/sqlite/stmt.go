@@ -14,6 +14,7 @@ type conn struct {
 	*sqlite.Conn
 	events []latchkey.Event // that the verbs of a transaction made, until storeEvents
 	packed packer           // reused
+	ready  map[string]*sqlite.Stmt
 }
 
 // packer gives an empty packer, good until it is asked for again: a bound column is copied.
@@ -31,8 +32,18 @@ type stmt struct {
 	err    error
 }
 
+// stmt keeps its own list of what is prepared: the module's would also clear every parameter, and each is bound anew.
 func (c *conn) stmt(text string) stmt {
+	if s := c.ready[text]; s != nil {
+		return stmt{s: s, err: s.Reset(), column: -1}
+	}
 	s, err := c.Prepare(text)
+	if err == nil {
+		if c.ready == nil {
+			c.ready = map[string]*sqlite.Stmt{}
+		}
+		c.ready[text] = s
+	}
 	return stmt{s: s, err: err, column: -1}
 }
 

@@ -81,6 +81,9 @@ func TestASVS_6_6_3_EachCallHasALimit(t *testing.T) {
 			q := url.Values{"projectId": {w.project.String()}}
 			return w.get("/api/oauth2/clear_sso", q, "X-From", from, "Origin", origin, "Sec-Fetch-Dest", "empty")
 		}},
+		{"page-client", func(w *world, from string) reply {
+			return w.get("/api/captcha", url.Values{"projectId": {w.project.String()}}, "X-From", from)
+		}},
 	} {
 		w := newWorld(t, limited(t, tt.policy+"=1/1h"))
 		for _, network := range []struct{ first, second, other string }{

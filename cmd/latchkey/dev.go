@@ -19,7 +19,6 @@ import (
 
 	"github.com/latchkey-dev/latchkey"
 	"github.com/latchkey-dev/latchkey/internal/admin"
-	"github.com/latchkey-dev/latchkey/internal/altcha"
 	"github.com/latchkey-dev/latchkey/internal/devinbox"
 	"github.com/latchkey-dev/latchkey/internal/front"
 	"github.com/latchkey-dev/latchkey/internal/jose"
@@ -36,6 +35,7 @@ type devCommand struct {
 	MaxPolls          string   `default:"auto" placeholder:"N" help:"How many devices may wait for a link at once. auto: as many as the limit of open files allows, less a reserve for logins. Default: ${default}."`
 	MaxPollsPerClient string   `default:"256" placeholder:"N" help:"How many of them may be of one IPv4 address or IPv6 /64. Default: ${default}."`
 	GeoIP             string   `name:"geoip" placeholder:"FILE" help:"Table of places in the MaxMind DB format, for the page behind a link."`
+	Captcha           string   `default:"altcha" placeholder:"PROVIDER" help:"What is solved where a project, or --limit, asks for a CAPTCHA, as serve takes it. Default: ${default}."`
 	Limit             []string `sep:"none" placeholder:"NAME=LIMIT" help:"Limit calls, to see what an app makes of 429: start-client=3/1m. Without it nothing is limited. Repeatable. latchkey limits show lists the names."`
 
 	Debug bool `help:"Log every request and every message to stderr."`
@@ -58,7 +58,7 @@ func (d devCommand) Run(ctx context.Context, a *app) error {
 			"its inbox shows every code, and the secrets of its demo clients are public. For others to reach it, use latchkey serve", d.Listen)
 	}
 	j := &judge{from: &origins{}, now: a.Now}
-	polls, limits, place := j.polls(d.MaxPolls, d.MaxPollsPerClient), d.limits(j), j.geoip(d.GeoIP)
+	polls, limits, captcha, place := j.polls(d.MaxPolls, d.MaxPollsPerClient), d.limits(j), j.captcha(d.Captcha), j.geoip(d.GeoIP)
 	if err := mistakes("the flags are not right", j.problems); err != nil {
 		return err
 	}
@@ -66,7 +66,7 @@ func (d devCommand) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
-	s, err := d.open(ctx, a, listener, polls, limits, place)
+	s, err := d.open(ctx, a, listener, polls, limits, captcha, place)
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
@@ -87,7 +87,7 @@ func (d devCommand) limits(j *judge) limiterChoice {
 }
 
 // open makes the server. The listener is open already, and so a request that comes before run is answered then.
-func (d devCommand) open(ctx context.Context, a *app, listener net.Listener, polls pollLimits, limits limiterChoice, place placer) (*server, error) {
+func (d devCommand) open(ctx context.Context, a *app, listener net.Listener, polls pollLimits, limits limiterChoice, captcha captchaChoice, place placer) (*server, error) {
 	if err := prepareFolder(d.Data); err != nil {
 		return nil, err
 	}
@@ -108,7 +108,7 @@ func (d devCommand) open(ctx context.Context, a *app, listener net.Listener, pol
 	senders := []latchkey.Sender{inbox}
 	s, err := newServer(ctx, house{
 		tendHeap: a.Getenv("GOGC") == "",
-		store:    store, bell: &memory.Bell{}, secrets: secrets, publicURL: demo.url, now: a.Now, shutdown: 10 * time.Second, polls: polls, limits: limits, captcha: captchaChoice{difficulty: altcha.DefaultDifficulty}, clientIP: front.Peer, place: place,
+		store:    store, bell: &memory.Bell{}, secrets: secrets, publicURL: demo.url, now: a.Now, shutdown: 10 * time.Second, polls: polls, limits: limits, captcha: captcha, clientIP: front.Peer, place: place,
 		senders: map[latchkey.Channel][]latchkey.Sender{latchkey.Email: senders, latchkey.Phone: senders},
 		log:     newLog(a.Stderr, level),
 		dev: func(closing <-chan struct{}) (*pages.Dev, error) {

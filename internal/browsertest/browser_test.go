@@ -19,25 +19,38 @@ import (
 
 // browser is one Chromium for all tests, in contexts that share nothing. It talks to loopback only.
 var browser = sync.OnceValues(func() (context.Context, error) {
+	ctx, end, err := openBrowser("profile", "")
+	if err == nil {
+		closeBrowser = end
+	}
+	return ctx, err
+})
+
+// openBrowser starts a Chromium with a folder of its own below scratch. hosts says which other hosts it finds on loopback, as
+// rules of its resolver; whoever answers there need not prove who they are. It must be ended.
+func openBrowser(folder, hosts string) (_ context.Context, end func(), err error) {
 	path, err := findChromium()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	options := append(chromedp.DefaultExecAllocatorOptions[:],
 		chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU,
-		chromedp.UserDataDir(filepath.Join(scratch, "profile")),
+		chromedp.UserDataDir(filepath.Join(scratch, folder)),
 		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true),
-		chromedp.Flag("host-resolver-rules", "MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost"),
+		chromedp.Flag("host-resolver-rules", hosts+"MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost"),
 	)
+	if hosts != "" {
+		options = append(options, chromedp.Flag("ignore-certificate-errors", true))
+	}
 	allocator, _ := chromedp.NewExecAllocator(context.Background(), options...)
 	ctx, _ := chromedp.NewContext(allocator)
-	closeBrowser = func() {
+	end = func() {
 		bounded, cancel := context.WithTimeout(ctx, patience)
 		defer cancel()
 		chromedp.Cancel(bounded)
 	}
-	return ctx, chromedp.Do(ctx)
-})
+	return ctx, end, chromedp.Do(ctx)
+}
 
 // closeBrowser ends the browser, if a test opened it.
 var closeBrowser = func() {}
@@ -78,7 +91,13 @@ type tab struct {
 // newTab opens a tab whose browser asks for a language, such as "en" or "ar". It is closed when the test ends.
 func newTab(t *testing.T, language string) *tab {
 	t.Helper()
-	ctx, cancel := chromedp.NewContext(needBrowser(t), chromedp.WithNewBrowserContext())
+	return newTabIn(t, needBrowser(t), language)
+}
+
+// newTabIn is newTab in a browser of its own.
+func newTabIn(t *testing.T, browser context.Context, language string) *tab {
+	t.Helper()
+	ctx, cancel := chromedp.NewContext(browser, chromedp.WithNewBrowserContext())
 	t.Cleanup(cancel)
 	b := &tab{t: t, ctx: ctx}
 	if err := chromedp.Do(ctx); err != nil { // not under a deadline: the tab would end with it

@@ -7,7 +7,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"os"
 	"strconv"
 	"strings"
 	"testing"
@@ -103,10 +102,7 @@ func (tv television) picture(asked map[string]string) []byte {
 // reads gives what a reader that knows nothing of our encoder makes of a picture, seen at a size in pixels.
 func (b *tab) reads(svg []byte, size int) string {
 	b.t.Helper()
-	if _, err := axeSource(); err != nil { // installs the reader too
-		b.t.Fatal(err)
-	}
-	reader, err := os.ReadFile("js/node_modules/jsqr/dist/jsQR.js")
+	reader, err := fromNPM("jsqr/dist/jsQR.js")
 	if err != nil {
 		b.t.Fatal(err)
 	}

@@ -95,15 +95,30 @@ func (b *tab) axe() []string {
 
 // axeSource gives axe-core's code, after `npm ci` if it is not there yet.
 var axeSource = sync.OnceValues(func() (string, error) {
-	const path = "js/node_modules/axe-core/axe.min.js"
-	if _, err := os.Stat(path); err != nil {
+	raw, err := fromNPM("axe-core/axe.min.js")
+	return string(raw), err
+})
+
+// fromNPM gives a file of a package, after `npm ci` if one is not there yet.
+func fromNPM(file string) ([]byte, error) {
+	if err := npmCI(); err != nil {
+		return nil, err
+	}
+	return os.ReadFile(filepath.Join("js/node_modules", file))
+}
+
+var npmCI = sync.OnceValue(func() error {
+	for _, name := range []string{"axe-core", "jsqr", "altcha", "altcha-2"} {
+		if _, err := os.Stat(filepath.Join("js/node_modules", name)); err == nil {
+			continue
+		}
 		out, err := exec.Command("npm", "ci", "--prefix", "js", "--ignore-scripts", "--no-audit", "--no-fund").CombinedOutput()
 		if err != nil {
-			return "", fmt.Errorf("npm ci --prefix internal/browsertest/js: %w\n%s", err, out)
+			return fmt.Errorf("npm ci --prefix internal/browsertest/js: %w\n%s", err, out)
 		}
+		return nil
 	}
-	raw, err := os.ReadFile(path)
-	return string(raw), err
+	return nil
 })
 
 // shoot leaves a picture of the whole page.

@@ -137,7 +137,7 @@ func (v view) Wordy() bool { return utf8.RuneCountInString(v.Title) > 40 }
 
 // strict sets the headers of every page: in nobody's frame, no script but ours, and an address that nobody else learns.
 func strict(h http.Header, v view) {
-	script, picture := "", source(v.Look.Logo)
+	script, picture, styles := "", source(v.Look.Logo), ""
 	switch {
 	case v.Action != "":
 		sum := sha256.Sum256([]byte(submit))
@@ -145,10 +145,11 @@ func strict(h http.Header, v view) {
 	case v.Puzzle != nil && v.Puzzle.Script != "":
 		from := strings.TrimSuffix(v.Puzzle.Script, "/api.js")
 		script = "script-src " + from + "/ " + v.Puzzle.Origin + "; frame-src " + v.Puzzle.Origin + "; connect-src " + v.Puzzle.Origin + "; "
+		styles = v.Puzzle.Styles
 	case v.Script() != "":
 		script = "script-src 'self'; connect-src 'self'; "
 	}
-	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; base-uri 'none'; frame-ancestors 'none'; "+script+
+	h.Set("Content-Security-Policy", "default-src 'none'; "+strings.TrimSuffix("style-src 'self' "+styles, " ")+"; base-uri 'none'; frame-ancestors 'none'; "+script+
 		strings.TrimSuffix("img-src 'self' "+picture, " ")+"; "+strings.TrimSuffix("form-action 'self' "+v.FormTo, " "))
 	h.Set("Referrer-Policy", "same-origin") // no-referrer would keep Origin out of our own forms too
 	h.Set("X-Frame-Options", "DENY")

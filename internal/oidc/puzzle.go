@@ -17,6 +17,7 @@ type puzzleForm struct {
 	Script string // URL of the other provider's; empty: ours
 	Class  string // of what that script looks for
 	Origin string // that it talks to, and that its frame is of
+	Styles string // whose style sheets it brings; empty: none
 	Needs  string // for who has no script
 	Button string
 }
@@ -36,7 +37,7 @@ func (s *Server) puzzlePage(r *http.Request, p latchkey.Project, at pending, coo
 		f.Script = f.Origin + "/turnstile/v0/api.js"
 	case latchkey.HCaptcha:
 		f.Origin, f.Class = "https://hcaptcha.com https://*.hcaptcha.com", "h-captcha"
-		f.Script = "https://js.hcaptcha.com/1/api.js"
+		f.Script, f.Styles = "https://js.hcaptcha.com/1/api.js", f.Origin
 	}
 	v.Puzzle = &f
 	return s.sealed(r, p, v, at, cookie).tooOften(err), nil

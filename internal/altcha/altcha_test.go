@@ -138,6 +138,32 @@ func TestKeysAreReplaced(t *testing.T) {
 	}
 }
 
+// TestPuzzlesAreSignedByTheNewestKey: an older one can be taken out.
+func TestPuzzlesAreSignedByTheNewestKey(t *testing.T) {
+	t.Parallel()
+	solution := printed(t, solve(t, puzzle(t, room("new", "old"))))
+	if _, err := room("new").Check(t.Context(), game, solution, netip.Addr{}, noon); err != nil {
+		t.Errorf("a puzzle of today is not the newest key's: %v", err)
+	}
+}
+
+// TestDifficulty: a puzzle costs what the operator said: its number is anywhere up to there.
+func TestDifficulty(t *testing.T) {
+	t.Parallel()
+	c := room("a key")
+	most := int64(0)
+	for range 30 {
+		p := puzzle(t, c)
+		if p.Max != c.Difficulty {
+			t.Fatalf("a puzzle says %d, want %d", p.Max, c.Difficulty)
+		}
+		most = max(most, solve(t, p).Number)
+	}
+	if most < c.Difficulty/2 { // of 30, once in a thousand million times
+		t.Errorf("the highest of thirty numbers is %d of %d", most, c.Difficulty)
+	}
+}
+
 // FuzzCheck: whatever comes over the wire is judged and nothing breaks.
 func FuzzCheck(f *testing.F) {
 	f.Add("e30=")

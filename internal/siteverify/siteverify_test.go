@@ -105,6 +105,24 @@ func TestASVS_16_5_2_JudgementsAndFailures(t *testing.T) {
 	}
 }
 
+// TestNoRedirectIsFollowed: the secret goes where the operator said, and a yes from elsewhere is none.
+func TestNoRedirectIsFollowed(t *testing.T) {
+	t.Parallel()
+	for _, status := range []int{302, 307, 308} {
+		c := room(t, latchkey.Turnstile, func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path != "/elsewhere" {
+				http.Redirect(w, r, "/elsewhere", status)
+				return
+			}
+			t.Errorf("a %d is followed", status)
+			fmt.Fprint(w, `{"success":true}`)
+		})
+		if _, err := c.Check(t.Context(), game, "a solution", ip, noon); latchkey.CodeOf(err) != latchkey.Unavailable {
+			t.Errorf("a %d gives %v", status, err)
+		}
+	}
+}
+
 // TestAServiceThatDoesNotAnswer is an outage after a while, and nothing is waited for that was given up.
 func TestAServiceThatDoesNotAnswer(t *testing.T) {
 	t.Parallel()

@@ -322,6 +322,12 @@ func (l *logBuffer) Write(p []byte) (int, error) {
 	return l.b.Write(p)
 }
 
+func (l *logBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
 // A wire hands requests to a handler and holds the answers to what every one of them promises, and to the reference.
 type wire struct {
 	t       testing.TB
@@ -345,6 +351,11 @@ func (c *wire) RoundTrip(r *http.Request) (*http.Response, error) {
 	label := r.Method + " " + r.URL.Path
 	if cc := answer.Header.Get("Cache-Control"); cc != "no-store" && (answer.StatusCode != 200 || !strings.HasPrefix(cc, "public, ")) {
 		c.t.Errorf("%s: Cache-Control is %q", label, cc)
+	}
+	if answer.StatusCode == http.StatusTooManyRequests || answer.StatusCode == http.StatusServiceUnavailable {
+		if n, err := strconv.Atoi(answer.Header.Get("Retry-After")); err != nil || n < 1 {
+			c.t.Errorf("%s: %d with Retry-After %q", label, answer.StatusCode, answer.Header.Get("Retry-After"))
+		}
 	}
 	if answer.StatusCode == http.StatusUnauthorized && answer.Header.Get("WWW-Authenticate") == "" {
 		c.t.Errorf("%s: 401 without WWW-Authenticate", label)

@@ -111,9 +111,9 @@ func TestSolutions(t *testing.T) {
 	}
 }
 
-// TestASVS_6_5_1_ASolutionIsGoodOnce: of many starts with one solution at once a single one passes, and it is remembered until
+// TestASolutionIsGoodOnce: of many starts with one solution at once a single one passes, and it is remembered until
 // it is worth nothing by itself.
-func TestASVS_6_5_1_ASolutionIsGoodOnce(t *testing.T) {
+func TestASolutionIsGoodOnce(t *testing.T) {
 	t.Parallel()
 	m := &memory{}
 	var used atomic.Int32

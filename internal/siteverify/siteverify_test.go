@@ -132,12 +132,12 @@ func TestAServiceThatDoesNotAnswer(t *testing.T) {
 	}))
 	t.Cleanup(silent.Close)
 	for name, url := range map[string]string{"silence": silent.URL, "nobody": "http://127.0.0.1:1"} {
-		c, err := siteverify.New(siteverify.Config{Provider: latchkey.HCaptcha, SiteKey: "site", Secret: "secret", URL: url, Timeout: 50 * time.Millisecond})
+		c, err := siteverify.New(siteverify.Config{Provider: latchkey.HCaptcha, SiteKey: "site", Secret: "secret", URL: url + "/?key=hush", Timeout: 50 * time.Millisecond})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := c.Check(t.Context(), game, "a solution", netip.Addr{}, noon); latchkey.CodeOf(err) != latchkey.Unavailable {
-			t.Errorf("%s gives %v", name, err)
+		if _, err := c.Check(t.Context(), game, "a solution", netip.Addr{}, noon); latchkey.CodeOf(err) != latchkey.Unavailable || strings.Contains(err.Error(), "hush") {
+			t.Errorf("%s gives %v; want an outage, and nothing of the URL, in which there may be a key", name, err)
 		}
 	}
 }

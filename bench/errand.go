@@ -108,7 +108,7 @@ func openHalls(ctx context.Context, o options, binary string) (_ []*porter, err 
 		first, next := o.Polls*i/o.Servers, o.Polls*(i+1)/o.Servers
 		p := &porter{cmd: exec.CommandContext(ctx, self, "-hall", "-binary", binary, "-dir", o.Dir, "-alg", o.Alg,
 			"-for", o.For.String(), "-polls", fmt.Sprint(next-first), "-first", fmt.Sprint(first), "-files", fmt.Sprint(o.Files),
-			fmt.Sprintf("-profile=%v", o.Profile))}
+			fmt.Sprintf("-profile=%v", o.Profile), fmt.Sprintf("-tls=%v", o.TLS))}
 		p.cmd.Stderr = os.Stderr
 		p.cmd.Cancel = func() error { return p.cmd.Process.Signal(syscall.SIGTERM) } // so that it stops its server
 		p.cmd.WaitDelay = 2 * callTimeout

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -19,6 +20,7 @@ type hall struct {
 	sink   *sink
 	server *server
 	to     *net.TCPAddr
+	trust  *tls.Config // nil: plain HTTP
 	opened time.Time
 	ramp   time.Duration // over which the polls are opened
 	polls  []*poll
@@ -62,6 +64,7 @@ func openHall(ctx context.Context, o options) (*hall, error) {
 		return nil, err
 	}
 	h := &hall{o: o, sink: sink, server: s, opened: time.Now(), ramp: hold, closing: make(chan struct{})}
+	h.trust = s.trust
 	if h.to, err = net.ResolveTCPAddr("tcp4", s.host); err != nil {
 		return nil, errors.Join(err, h.close())
 	}
@@ -117,7 +120,7 @@ func (h *hall) wait(p *poll) {
 		if !h.told(p, a) {
 			return
 		}
-		if err := p.ask(h.to, h.now); err != nil {
+		if err := p.ask(h.to, h.trust, h.now); err != nil {
 			h.notAsked(p, err)
 			return
 		}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -120,16 +121,20 @@ func parseAnswer(b []byte) (a answer, whole bool, err error) {
 	return a, len(rest) == length, nil
 }
 
-// ask sends the poll's request, on a new connection if it has none.
-func (p *poll) ask(to *net.TCPAddr, now func() int64) (err error) {
+// ask sends the poll's request, on a new connection if it has none: by TLS, if trust says whom to believe.
+func (p *poll) ask(to *net.TCPAddr, trust *tls.Config, now func() int64) error {
 	if p.conn == nil {
-		if p.conn, err = net.DialTCP("tcp4", &net.TCPAddr{IP: p.from}, to); err != nil {
-			p.conn = nil // and not a nil *TCPConn
+		conn, err := net.DialTCP("tcp4", &net.TCPAddr{IP: p.from}, to)
+		if err != nil {
 			return err
+		}
+		p.conn = conn
+		if trust != nil {
+			p.conn = tls.Client(conn, trust)
 		}
 	}
 	p.asked.Store(now())
-	_, err = p.conn.Write(p.request)
+	_, err := p.conn.Write(p.request)
 	return err
 }
 

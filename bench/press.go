@@ -28,7 +28,7 @@ func (h *hall) approve(ctx context.Context) (r approvals, err error) {
 	began := time.Now()
 	var next atomic.Int64
 	err = crowded(ctx, func(ctx context.Context) error {
-		c, err := dial(h.server.host)
+		c, err := h.server.dial()
 		if err != nil {
 			return err
 		}
@@ -140,7 +140,7 @@ func (h *hall) logins(ctx context.Context) (r guests, err error) {
 	defer dismiss(crew)
 	err = each(crew, func(w *worker) error {
 		for time.Now().Before(end) && ctx.Err() == nil {
-			c, err := dial(h.server.host)
+			c, err := h.server.dial()
 			if err != nil {
 				return err
 			}
@@ -163,7 +163,7 @@ func (h *hall) logins(ctx context.Context) (r guests, err error) {
 	r.Refused += h.refused
 	h.mu.Unlock()
 	if err == nil {
-		r.Go, err = readFigures(ctx, h.server.metrics())
+		r.Go, err = readFigures(ctx, h.server)
 	}
 	return r, err
 }

@@ -227,12 +227,12 @@ func (s *server) waitReady(ctx context.Context) error {
 	}
 }
 
-// metrics is where /metrics is.
+// metrics is the URL of /metrics.
 func (s *server) metrics() string {
 	if s.pprof != "" {
-		return s.pprof
+		return "http://" + s.pprof + "/metrics"
 	}
-	return s.host
+	return s.url() + "/metrics"
 }
 
 func (s *server) memory() (memory, error) { return readMemory(s.pid) }

@@ -31,7 +31,7 @@ func (h *hall) start(ctx context.Context) (r started, err error) {
 	began := time.Now()
 	var next atomic.Int64
 	err = crowded(ctx, func(ctx context.Context) error {
-		c, err := dial(h.server.host)
+		c, err := h.server.dial()
 		if err != nil {
 			return err
 		}
@@ -93,7 +93,7 @@ func (h *hall) hold(ctx context.Context) (holding, error) {
 				return err
 			}
 			p := h.polls[i]
-			if err := p.ask(h.to, h.now); err != nil {
+			if err := p.ask(h.to, h.trust, h.now); err != nil {
 				return fmt.Errorf("poll %d from %v: %w", i, p.from, err)
 			}
 			h.waiting.Go(func() { h.wait(p) })
@@ -149,7 +149,7 @@ func (h *hall) rest(ctx context.Context) (r rested, err error) {
 	if r.Memory, err = h.server.memory(); err != nil {
 		return r, err
 	}
-	if r.Go, err = readFigures(ctx, h.server.metrics()); err == nil && h.o.Profile {
+	if r.Go, err = readFigures(ctx, h.server); err == nil && h.o.Profile {
 		_, err = h.server.keepProfile(ctx, "heap?gc=1", "heap.prof") // what lives, and not what has died since the last collection
 	}
 	return r, err
@@ -209,12 +209,13 @@ type figures struct {
 	Polls      int64 `json:"held_polls"`
 }
 
-func readFigures(ctx context.Context, host string) (f figures, err error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+host+"/metrics", nil)
+func readFigures(ctx context.Context, s *server) (f figures, err error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.metrics(), nil)
 	if err != nil {
 		return f, err
 	}
-	res, err := http.DefaultClient.Do(req)
+	asker := http.Client{Transport: &http.Transport{TLSClientConfig: s.trust, DisableKeepAlives: true}}
+	res, err := asker.Do(req)
 	if err != nil {
 		return f, fmt.Errorf("metrics: %w", err)
 	}

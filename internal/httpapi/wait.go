@@ -5,7 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
-	"strings"
+	"time"
 
 	"github.com/latchkey-dev/latchkey"
 	"github.com/latchkey-dev/latchkey/internal/address"
@@ -45,10 +45,11 @@ func (s *Server) waitForLink(w http.ResponseWriter, r *http.Request) error {
 
 // A held is a poll in the lobby: what its answer needs, and nothing of the request.
 type held struct {
-	s    *Server
-	poll *login.Poll
-	from latchkey.Network
-	w    response // without its ResponseWriter, which is large
+	s     *Server
+	poll  *login.Poll
+	from  latchkey.Network
+	id    string // of the request
+	began time.Time
 }
 
 // errParked is no answer: the lobby writes it later.
@@ -58,16 +59,21 @@ var errParked = errors.New("parked")
 func (s *Server) receive(w http.ResponseWriter, r *http.Request, g *polls.Guest, req login.WaitRequest, from latchkey.Network) error {
 	h := &held{s: s, poll: s.Login.Poll(req, g.Wake), from: from}
 	if own, ok := w.(*response); ok {
-		h.w.id, h.w.began = strings.Clone(own.id), own.began
+		h.id, h.began = own.id, own.began
 	}
+	stays := false
+	defer func() {
+		if !stays {
+			h.leave()
+		}
+	}()
 	code, err := h.poll.Look(r.Context())
 	if code == "" && err == nil {
-		if g.Park(w, s.Login.Hold, h.answer) {
+		if stays = g.Park(w, s.Login.Hold, h.answer); stays {
 			return errParked
 		}
 		err = latchkey.DeadlineExceeded // nothing can be had of the connection: the client asks again
 	}
-	h.leave()
 	if err != nil {
 		return err
 	}
@@ -81,12 +87,11 @@ func (h *held) answer(rw http.ResponseWriter, over bool) (done bool) {
 		return false
 	}
 	h.leave()
-	w := h.w
-	w.ResponseWriter = rw
+	w := &response{ResponseWriter: rw, id: h.id, began: h.began}
 	if err == nil {
-		err = encode(&w, http.StatusOK, otcCode{code.Reveal()})
+		err = encode(w, http.StatusOK, otcCode{code.Reveal()})
 	}
-	h.s.end(&w, &http.Request{Method: http.MethodGet, URL: &url.URL{}}, pollRoute, err)
+	h.s.end(w, &http.Request{Method: http.MethodGet, URL: &url.URL{}}, pollRoute, err)
 	return true
 }
 

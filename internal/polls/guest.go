@@ -106,6 +106,9 @@ func (g *Guest) Park(w http.ResponseWriter, hold time.Duration, answer Answer) b
 		back := v.visit()
 		g.known, g.before, conn = true, append(g.before, back.before...), back.Conn
 	}
+	if t, ok := conn.(*tls.Conn); ok {
+		slim(t)
+	}
 	g.conn, g.header, g.answer = conn, header, answer
 	if g.lobby.Holds != nil {
 		g.lobby.Holds(+1)

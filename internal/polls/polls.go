@@ -7,6 +7,7 @@
 //	guest.go   Guest: one of them, from net/http and back to it
 //	turns.go   what is done about each event
 //	answer.go  the answer, as net/http would write it
+//	slim.go    what TLS can do without
 //	watch_*.go what the system says of their connections
 package polls
 

@@ -120,9 +120,11 @@ func (s *server) start(ctx context.Context, o options, smtp string) error {
 	return nil
 }
 
-// build makes the program.
+// build makes the program as it is shipped, but with its symbols, for profiles.
 func build(ctx context.Context, binary string) error {
-	out, err := exec.CommandContext(ctx, "go", "build", "-o", binary, "./cmd/latchkey").CombinedOutput()
+	cmd := exec.CommandContext(ctx, "go", "build", "-o", binary, "./cmd/latchkey")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	out, err := cmd.CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("go build ./cmd/latchkey (run bench in the module's root): %w\n%s", err, out)
 	}

@@ -221,6 +221,9 @@ func (s *server) run(ctx context.Context, listener net.Listener) (err error) {
 	defer func() { err = errors.Join(err, s.close()) }()
 	working, stopWorker := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopWorker()
+	if err := leaveStartup(); err != nil {
+		s.log.Debug("what the start needed stays mapped", "err", err)
+	}
 	g, serving := errgroup.WithContext(ctx)
 	g.Go(func() error { return served(s.main.Serve(listener)) })
 	lobbying, cutOff := context.WithCancel(context.WithoutCancel(ctx))

@@ -80,29 +80,22 @@ func array(oid uint32, values [][]byte) []byte {
 func bulkOf(kind latchkey.RecordKind) (step string, fill func(*stmt, any) bool) {
 	switch kind {
 	case latchkey.UserRecord:
-		return archiveUser, func(q *stmt, noun any) bool {
-			u, ok := noun.(latchkey.User)
-			q.putUser(u)
-			return ok
-		}
+		return archiveUser, filler((*stmt).putUser)
 	case latchkey.GrantRecord:
-		return archiveGrant, func(q *stmt, noun any) bool {
-			g, ok := noun.(latchkey.Grant)
-			q.putGrant(g)
-			return ok
-		}
+		return archiveGrant, filler((*stmt).putGrant)
 	case latchkey.SessionRecord:
-		return archiveSession, func(q *stmt, noun any) bool {
-			s, ok := noun.(latchkey.Session)
-			q.putSession(s)
-			return ok
-		}
+		return archiveSession, filler((*stmt).putSession)
 	case latchkey.EventRecord:
-		return insertEvent, func(q *stmt, noun any) bool {
-			e, ok := noun.(latchkey.Event)
-			q.putEvent(e)
-			return ok
-		}
+		return insertEvent, filler((*stmt).putEvent)
 	}
 	return "", nil
+}
+
+// filler makes of what puts a noun one that takes any, and says whether it was that noun.
+func filler[T any](put func(*stmt, T)) func(*stmt, any) bool {
+	return func(q *stmt, noun any) bool {
+		v, ok := noun.(T)
+		put(q, v)
+		return ok
+	}
 }

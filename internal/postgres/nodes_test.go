@@ -294,6 +294,16 @@ func TestLogoutsAreNeverUndone(t *testing.T) {
 	}
 }
 
+// signedIn is what the login of somebody new leaves.
+func signedIn(t *testing.T, x latchkey.Store, ns *storetest.Nouns, p latchkey.ProjectID, now time.Time) latchkey.Outcome {
+	t.Helper()
+	started, err := x.StartChallenge(t.Context(), ns.Start(ns.Challenge(p, ns.Email(), now)), now)
+	must(t, err)
+	out, err := x.CompleteChallenge(t.Context(), ns.Attempt(started.Challenge, now), now)
+	must(t, err)
+	return out
+}
+
 // TestDescriptionsAreNeverLost: people say different things of themselves at once, and all of it is kept.
 func TestDescriptionsAreNeverLost(t *testing.T) {
 	t.Parallel()
@@ -303,10 +313,7 @@ func TestDescriptionsAreNeverLost(t *testing.T) {
 	now := storetest.Noon()
 	p := newProject(t, x.Store, &ns)
 	for range 5 {
-		started, err := x.StartChallenge(t.Context(), ns.Start(ns.Challenge(p.ID, ns.Email(), now)), now)
-		must(t, err)
-		out, err := x.CompleteChallenge(t.Context(), ns.Attempt(started.Challenge, now), now)
-		must(t, err)
+		out := signedIn(t, x, &ns, p.ID, now)
 		text := "said"
 		changes := []latchkey.PersonChange{{FirstName: &text}, {LastName: &text}, {Nickname: &text}}
 		together(len(changes), func(i int) {
@@ -443,10 +450,7 @@ func TestRevokedStaysRevoked(t *testing.T) {
 	now := storetest.Noon()
 	p := newProject(t, x.Store, &ns)
 	for range 25 {
-		started, err := x.StartChallenge(t.Context(), ns.Start(ns.Challenge(p.ID, ns.Email(), now)), now)
-		must(t, err)
-		out, err := x.CompleteChallenge(t.Context(), ns.Attempt(started.Challenge, now), now)
-		must(t, err)
+		out := signedIn(t, x, &ns, p.ID, now)
 		red, err := x.RedeemCode(t.Context(), ns.Redemption(out.Code, now), now)
 		must(t, err)
 		g := red.Grant

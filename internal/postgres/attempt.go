@@ -7,13 +7,13 @@ import (
 	"github.com/latchkey-dev/latchkey"
 )
 
-// What Attempt.Judge asks for, of an address of either channel; $6 is whether it must know the user.
+// What Attempt.Judge asks for, of an address of either channel; $6 is whether it must know the user. The narrow tables come first:
+// every join is prepared anew for each column of those before it, which takes the server longer than to find the rows.
 const (
-	attemptColumns = challengeColumns + `, ` + guessColumns + `, ` + userColumns
-	attemptTables  = `(SELECT 1) AS one LEFT JOIN challenges c ON c.id = $1 LEFT JOIN ` + guessTables + `
-		LEFT JOIN users u ON u.project = $2`
-	attemptLoadByEmail = `SELECT ` + attemptColumns + ` FROM ` + attemptTables + ` AND u.email = $4 AND $6`
-	attemptLoadByPhone = `SELECT ` + attemptColumns + ` FROM ` + attemptTables + ` AND u.phone = $4 AND $6`
+	attemptColumns     = challengeColumns + `, ` + guessColumns + `, ` + userColumns
+	attemptTables      = `(SELECT 1) AS one LEFT JOIN ` + guessTables + ` LEFT JOIN users u ON u.project = $2 AND $6`
+	attemptLoadByEmail = `SELECT ` + attemptColumns + ` FROM ` + attemptTables + ` AND u.email = $4 LEFT JOIN challenges c ON c.id = $1`
+	attemptLoadByPhone = `SELECT ` + attemptColumns + ` FROM ` + attemptTables + ` AND u.phone = $4 LEFT JOIN challenges c ON c.id = $1`
 )
 
 // attemptLoaded is what was loaded for an Attempt.

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"encoding/binary"
+	"math"
 	"net/netip"
 	"time"
 
@@ -133,6 +134,31 @@ func (q *stmt) putOrigin(o latchkey.Origin) {
 	}
 	q.putBlob(ip)
 	q.putForeign(o.UserAgent)
+}
+
+// newTable is where rows of values are gathered that go as arrays, one for each column.
+func newTable(width, rows int) *stmt {
+	return &stmt{oids: make([]uint32, 0, width*rows), values: make([][]byte, 0, width*rows), arena: make([]byte, 0, 256*rows)}
+}
+
+// putTable adds a parameter for each column of t: an array of what its rows have there.
+func (q *stmt) putTable(t *stmt, width int) {
+	arrays := map[uint32]uint32{oidBytea: 1001, oidInt8: 1016, oidText: 1009, oidUUID: 2951} // the same on every server, too
+	for column := range width {
+		of := t.oids[column]
+		b := make([]byte, 0, len(t.arena)/width+20+4*len(t.values)/width)
+		for _, n := range [...]uint32{1, 1, of, uint32(len(t.values) / width), 1} { // one dimension, perhaps with NULL; from 1 on
+			b = binary.BigEndian.AppendUint32(b, n)
+		}
+		for i := column; i < len(t.values); i += width {
+			if v := t.values[i]; v == nil {
+				b = binary.BigEndian.AppendUint32(b, math.MaxUint32) // -1: NULL
+			} else {
+				b = append(binary.BigEndian.AppendUint32(b, uint32(len(v))), v...)
+			}
+		}
+		q.oids, q.values = append(q.oids, arrays[of]), append(q.values, b)
+	}
 }
 
 // A row is one row of an answer: get… reads the next column. The first column that is not what it should be leaves an error.

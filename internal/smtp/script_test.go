@@ -256,6 +256,22 @@ func TestScriptedServers(t *testing.T) {
 	}
 }
 
+// TestDotsByDATA: a line that is a dot does not end the text.
+func TestDotsByDATA(t *testing.T) {
+	t.Parallel()
+	x := &script{}
+	e := sendertest.Envelope(email("a@example.org"), 1)
+	e.Text = ".\n.\nRSET\n..b\n.\n"
+	if err := x.sender(t).Send(t.Context(), e); err != nil {
+		t.Fatal(err)
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if got := strings.Join(x.heard, " "); got != "EHLO MAIL RCPT DATA ." || x.taken != 1 {
+		t.Errorf("the server heard %s and took %d mails, want one text and one mail", got, x.taken)
+	}
+}
+
 // TestChunksThatGetLost: something on the way hangs up at a chunk. The next message goes without one.
 func TestChunksThatGetLost(t *testing.T) {
 	t.Parallel()

@@ -125,3 +125,32 @@ func settleGone(w *world) {
 	same(w, "events of the message that was there", w.count(latchkey.MessageLost), 1)
 	w.must(w.SettleMessages(w.ctx(), nil))
 }
+
+// settleMany: what becomes of many messages is stored at once, each event as it is and in the order in which it came.
+func settleMany(w *world) {
+	var cs []latchkey.Challenge
+	for range 5 {
+		cs = append(cs, w.start(w.Email()))
+	}
+	w.now = w.now.Add(latchkey.MessageLease)
+	ms := w.claims("due", 10, cs...)
+	event := func(detail string) latchkey.Event {
+		e := w.Event(latchkey.MessageSent, w.project.ID, w.now)
+		e.Detail = detail
+		return e
+	}
+	bare := latchkey.Event{At: w.now, Kind: latchkey.MessageSent, Project: w.project.ID, Address: "a\x00b"} // nothing that it could do without
+	next, again := ms[3].Retry(w.now)
+	ds := []latchkey.Delivery{
+		{Message: ms[2], Event: event("first")}, {Message: ms[0], Event: bare}, {Message: ms[1]},
+		{Message: next, Again: again}, {Message: ms[4], Event: event("last")},
+	}
+	ds = append(ds, ds[4]) // told twice, it is one
+	w.must(w.SettleMessages(w.ctx(), ds))
+	all, err := w.Events(w.ctx(), latchkey.ProjectID{}, 3)
+	w.must(err)
+	same(w, "the events", all, []latchkey.Event{ds[4].Event, bare, ds[0].Event})
+	same(w, "events in all", w.count(latchkey.MessageSent), 3)
+	w.now = next.NextTry
+	w.claims("later", 10, cs[3])
+}

@@ -136,6 +136,7 @@ func suite() map[string]func(*world) {
 		"SettleMessages/done ones go":      settleDone,
 		"SettleMessages/others wait":       settleAgain,
 		"SettleMessages/passes over gone":  settleGone,
+		"SettleMessages/many at once":      settleMany,
 		"Sweep/challenges":                 sweepChallenges,
 		"Sweep/codes":                      sweepCodes,
 		"Sweep/grants":                     sweepGrants,

@@ -261,7 +261,7 @@ func TestDotsByDATA(t *testing.T) {
 	t.Parallel()
 	x := &script{}
 	e := sendertest.Envelope(email("a@example.org"), 1)
-	e.Text = ".\n.\nRSET\n..b\n.\n"
+	e.Text = ".\n.\nb\n..c\n.\n"
 	if err := x.sender(t).Send(t.Context(), e); err != nil {
 		t.Fatal(err)
 	}

@@ -17,7 +17,7 @@ const (
 	leastGrowth = 10       // percent: at 18,000 polls a collection for every 30 MB
 	restGrowth  = 100      // percent, Go's own default: memory at rest is not worth the fewer collections
 	busyGrowth  = 400      // percent: a collection for every 16 MB, a few a second
-	busy        = 32 << 20 // bytes made within tendEvery, as some 400 logins a second do
+	busy        = 8 << 20  // bytes made within tendEvery, as a hundred logins a second do
 	tendEvery   = 2 * time.Second
 )
 

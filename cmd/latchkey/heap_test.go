@@ -14,8 +14,8 @@ func TestGrowth(t *testing.T) {
 	}{
 		"before the first collection":   {0, 0, 100},
 		"at rest":                       {8 << 20, 1 << 20, 100},
-		"nearly at work":                {4 << 20, 32<<20 - 1, 100},
-		"at work":                       {4 << 20, 32 << 20, 400},
+		"nearly at work":                {4 << 20, 8<<20 - 1, 100},
+		"at work":                       {4 << 20, 8 << 20, 400},
 		"at work, with more that lives": {8 << 20, 1 << 30, 300},
 		"just as much as the room":      {24 << 20, 0, 100},
 		"twice the room":                {48 << 20, 1 << 30, 50},

@@ -24,6 +24,8 @@ func TestNames(t *testing.T) {
 	m.Login(latchkey.Email, latchkey.JWT, "ok")
 	m.Message("smtp", latchkey.Email, "sent", 30*time.Millisecond)
 	m.Request("/api/otc/code", "GET", 408, 20*time.Second)
+	m.Request("/api/otc/code", "GET", 200, 2*time.Second)
+	m.Request("/api/otc/code", "GET", 499, 20*time.Second)
 	m.Request("unmatched", "BREW", 404, time.Millisecond)
 	m.Polls(3)
 	m.Polls(-1)

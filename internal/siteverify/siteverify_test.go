@@ -105,6 +105,22 @@ func TestASVS_16_5_2_JudgementsAndFailures(t *testing.T) {
 	}
 }
 
+// TestTwoSolutionsAreTwo: one that was used up leaves the others good.
+func TestTwoSolutionsAreTwo(t *testing.T) {
+	t.Parallel()
+	ids := map[latchkey.Hash]bool{}
+	for _, p := range []latchkey.CaptchaProvider{latchkey.Turnstile, latchkey.HCaptcha} {
+		c := room(t, p, says(200, `{"success":true}`))
+		for _, solution := range []string{"one", "two"} {
+			got, err := c.Check(t.Context(), game, solution, ip, noon)
+			if err != nil || ids[got.ID] {
+				t.Errorf("%s: %s is remembered as another one: %v", p, solution, err)
+			}
+			ids[got.ID] = true
+		}
+	}
+}
+
 // TestNoRedirectIsFollowed: the secret goes where the operator said, and a yes from elsewhere is none.
 func TestNoRedirectIsFollowed(t *testing.T) {
 	t.Parallel()

@@ -170,3 +170,28 @@ func TestASVS_6_6_4_MessagesToOneAddress(t *testing.T) {
 		t.Errorf("%d messages on the first day: this is no flood", last)
 	}
 }
+
+// TestRetryAfterIsOfAllThatWasTaken: a start that a longer wait refuses has used up the shorter one before it, and is told to come
+// back when both let it pass.
+func TestRetryAfterIsOfAllThatWasTaken(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	s := from("192.0.2.7", email("person@example.com"))
+	at := w.now
+	for _, after := range []time.Duration{0, 31 * time.Second} {
+		w.now = at.Add(after)
+		if by := w.start(s); by != "" {
+			t.Fatalf("the start after %v is refused by %s", after, by)
+		}
+	}
+	w.now = at.Add(80 * time.Second)
+	_, err := w.Start(t.Context(), s, w.now)
+	var e *latchkey.Error
+	if !errors.As(err, &e) || w.refusedBy(err) != "start-wait-second" || e.RetryAfter != 30*time.Second {
+		t.Fatalf("10 s before the third message: %v, want start-wait-second and 30 s, which the first wait takes anew", err)
+	}
+	w.now = w.now.Add(e.RetryAfter)
+	if by := w.start(s); by != "" {
+		t.Errorf("who comes when they were told to is refused by %s", by)
+	}
+}

@@ -36,3 +36,23 @@ func FuzzUnpack(f *testing.F) {
 		}
 	})
 }
+
+// TestUnpackRefusesDamage: a login never goes on with half a challenge.
+func TestUnpackRefusesDamage(t *testing.T) {
+	t.Parallel()
+	var p packer
+	packChallenge(&p, latchkey.Challenge{To: latchkey.CanonicalAddress(latchkey.Email, "a@example.com"), Started: time.UnixMicro(1)})
+	whole := string(p.b)
+	var ch latchkey.Challenge
+	if err := unpackChallenge(&ch, whole); err != nil {
+		t.Fatal(err)
+	}
+	for name, said := range map[string]string{
+		"nothing": "", "one byte less": whole[:len(whole)-1], "a field less": whole[:len(whole)-2], "a field more": whole + "0;",
+		"a length of letters": "x" + whole, "a length beyond the end": "9" + whole, "a negative length": "-" + whole,
+	} {
+		if err := unpackChallenge(&ch, said); !errors.Is(err, errPacked) {
+			t.Errorf("%s: %v, want an error", name, err)
+		}
+	}
+}

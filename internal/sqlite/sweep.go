@@ -9,13 +9,14 @@ import (
 
 const (
 	sweepChallenges = `DELETE FROM challenges WHERE id IN (SELECT id FROM challenges WHERE expires <= ? LIMIT ?)`
-	sweepCodes      = `DELETE FROM codes WHERE id IN (SELECT id FROM codes WHERE expires <= ? LIMIT ?)`
-	sweepGrants     = `DELETE FROM grants WHERE id IN (SELECT id FROM grants WHERE expires <= ? LIMIT ?)`
-	sweepSessions   = `DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE expires <= ? LIMIT ?)`
-	sweepDevices    = `DELETE FROM device_logins WHERE id IN (SELECT id FROM device_logins WHERE expires <= ? LIMIT ?)`
-	sweepOnce       = `DELETE FROM once WHERE hash IN (SELECT hash FROM once WHERE expires <= ? LIMIT ?)`
-	sweepMessages   = `DELETE FROM outbox WHERE (challenge, resend) IN (SELECT challenge, resend FROM outbox WHERE dies <= ? LIMIT ?)`
-	sweepGuesses    = `DELETE FROM guesses WHERE (project, channel, address) IN
+	// Codes all live as long, and so die in the order of their ids: they need no index by expiry.
+	sweepCodes    = `DELETE FROM codes WHERE id IN (SELECT id FROM codes WHERE id < ? AND expires <= ? LIMIT ?)`
+	sweepGrants   = `DELETE FROM grants WHERE id IN (SELECT id FROM grants WHERE expires <= ? LIMIT ?)`
+	sweepSessions = `DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE expires <= ? LIMIT ?)`
+	sweepDevices  = `DELETE FROM device_logins WHERE id IN (SELECT id FROM device_logins WHERE expires <= ? LIMIT ?)`
+	sweepOnce     = `DELETE FROM once WHERE hash IN (SELECT hash FROM once WHERE expires <= ? LIMIT ?)`
+	sweepMessages = `DELETE FROM outbox WHERE (challenge, resend) IN (SELECT challenge, resend FROM outbox WHERE dies <= ? LIMIT ?)`
+	sweepGuesses  = `DELETE FROM guesses WHERE (project, channel, address) IN
 		(SELECT project, channel, address FROM guesses WHERE total = 0 AND whole <= ? LIMIT ?)`
 
 	// Events are indexed by project and time: the projects that have any are found by skipping along that index.
@@ -27,25 +28,30 @@ const (
 func (s *Store) Sweep(ctx context.Context, keepEvents time.Duration, limit int, now time.Time) (int, error) {
 	limit = max(limit, 0) // a negative LIMIT is none
 	return write(ctx, s, func(c *conn) (int, error) {
-		swept := 0
+		swept, deadCodes := 0, now.Add(-latchkey.CodeMemory)
 		for _, kind := range [...]struct {
 			text string
-			dead time.Time // what expired then or earlier goes
+			dead time.Time       // what expired then or earlier goes
+			made latchkey.Handle // and was made before; zero: whenever
 		}{
-			{sweepChallenges, now.Add(-latchkey.ChallengeMemory)},
-			{sweepCodes, now.Add(-latchkey.CodeMemory)},
-			{sweepGrants, now},
-			{sweepSessions, now},
-			{sweepDevices, now.Add(-latchkey.ChallengeMemory)},
-			{sweepOnce, now},
-			{sweepMessages, now},
-			{sweepSMSCounts, now.Add(-2 * latchkey.SMSDay)},
-			{sweepSMSDays, now.Add(-latchkey.SMSBestDays)},
-			{sweepSMSTrips, now.Add(-latchkey.SMSDay)},
-			{sweepPendingSMS, now.Add(-latchkey.SMSDay)},
-			{sweepGuesses, now},
+			{text: sweepChallenges, dead: now.Add(-latchkey.ChallengeMemory)},
+			// A second more, since an id is made a little before or after its code.
+			{sweepCodes, deadCodes, latchkey.NewHandle(deadCodes.Add(time.Second-latchkey.CodeLife), latchkey.SecretID{}, [16]byte{})},
+			{text: sweepGrants, dead: now},
+			{text: sweepSessions, dead: now},
+			{text: sweepDevices, dead: now.Add(-latchkey.ChallengeMemory)},
+			{text: sweepOnce, dead: now},
+			{text: sweepMessages, dead: now},
+			{text: sweepSMSCounts, dead: now.Add(-2 * latchkey.SMSDay)},
+			{text: sweepSMSDays, dead: now.Add(-latchkey.SMSBestDays)},
+			{text: sweepSMSTrips, dead: now.Add(-latchkey.SMSDay)},
+			{text: sweepPendingSMS, dead: now.Add(-latchkey.SMSDay)},
+			{text: sweepGuesses, dead: now},
 		} {
 			q := c.stmt(kind.text)
+			if !kind.made.IsZero() {
+				q.putHandle(kind.made)
+			}
 			q.putTime(kind.dead)
 			q.putInt(int64(limit))
 			if err := q.exec(); err != nil {

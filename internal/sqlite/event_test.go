@@ -140,3 +140,24 @@ func TestEventCursors(t *testing.T) {
 		}
 	}
 }
+
+// TestImportedEventsAgeAlone: a commit of an import holds events of many days, and each goes when it is old.
+func TestImportedEventsAgeAlone(t *testing.T) {
+	t.Parallel()
+	var ns storetest.Nouns
+	s := newStore(t)
+	noon, p := storetest.Noon(), ns.Project("a").ID
+	var rs []latchkey.Record
+	for days := range 5 {
+		e := ns.Event(latchkey.LimitReached, p, noon.Add(time.Duration(days)*24*time.Hour))
+		rs = append(rs, latchkey.Record{Kind: latchkey.EventRecord, Cursor: fmt.Sprint(days), Noun: e})
+	}
+	must(t, s.AddRecords(t.Context(), "a", rs))
+	_, err := s.Sweep(t.Context(), 2*24*time.Hour, 100, noon.Add(4*24*time.Hour))
+	must(t, err)
+	es, err := s.Events(t.Context(), p, 100)
+	must(t, err)
+	if len(es) != 3 {
+		t.Errorf("%d of five events are left, a day between each, when two days are kept; want 3", len(es))
+	}
+}

@@ -14,6 +14,9 @@ func TestKnownBrowser(t *testing.T) {
 	t.Parallel()
 	s := secrets(t, 1)
 	held := s.KnownBrowser("", annUser(), ann, noon)
+	if renewed := secrets(t, 2, 1).KnownBrowser(held, annUser(), ann, noon); len(renewed) != 32 || !secrets(t, 2).KnowsBrowser(renewed, annUser(), ann, noon) {
+		t.Error("a login after the secret was replaced does not move the mark to the new one")
+	}
 	day := noon.Truncate(24 * time.Hour)
 	last := day.Add(latchkey.KnownBrowserLife)
 	with := func(change func(*latchkey.User)) latchkey.User {

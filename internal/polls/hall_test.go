@@ -36,7 +36,7 @@ type hall struct {
 	config  *tls.Config                     // nil: no TLS
 	unaided bool                            // polls wait on net/http's goroutines
 	before  func(w *wait)                   // called before a poll is parked
-	looked  func(w *wait)                   // called within each look
+	looked  func(w *wait)                   // called by each look, after it has seen what there is
 }
 
 // A wait is one poll that is held.
@@ -46,7 +46,7 @@ type wait struct {
 	mu   sync.Mutex
 	text string        // what it is to be answered with; empty: nothing yet
 	done chan struct{} // closed when it is answered
-	over bool
+	told bool          // for the tests of looks
 }
 
 // tell has the poll look again, and find text; empty: nothing.
@@ -59,12 +59,12 @@ func (w *wait) tell(text string) {
 
 // answer is polls.Answer.
 func (w *wait) answer(rw http.ResponseWriter, over bool) bool {
-	if w.h.looked != nil {
-		w.h.looked(w)
-	}
 	w.mu.Lock()
 	text := w.text
 	w.mu.Unlock()
+	if w.h.looked != nil {
+		w.h.looked(w)
+	}
 	status := http.StatusOK
 	switch {
 	case over:
@@ -213,17 +213,6 @@ func (h *hall) dialBehind(header string) *client {
 	}
 	h.t.Cleanup(func() { _ = conn.Close() })
 	return &client{h.t, conn, bufio.NewReader(conn)}
-}
-
-// narrow lets little come that is not read.
-func (c *client) narrow() {
-	conn := c.Conn
-	if t, ok := conn.(*tls.Conn); ok {
-		conn = t.NetConn()
-	}
-	if err := conn.(*net.TCPConn).SetReadBuffer(4 << 10); err != nil {
-		c.t.Fatal(err)
-	}
 }
 
 // served reports whether the server answers at all.

@@ -14,8 +14,9 @@ const (
 	// for another: nobody can hold up the rest.
 	atOnce = 64
 	quick  = 20 * time.Millisecond
-	// patience is how long an answer may take to be written.
-	patience = 10 * time.Second
+	// patience is how long an answer may take to be made and written, as with net/http here: on a machine that has far too much
+	// to do, a late answer is better than none.
+	patience = time.Minute
 	// farewell is between a last answer and the end of a connection on which more has come: closed at once, the client's
 	// side could drop the answer (net/http does the same).
 	farewell = 500 * time.Millisecond

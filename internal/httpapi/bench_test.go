@@ -220,11 +220,11 @@ func BenchmarkCall(b *testing.B) {
 //	confirm  28 now: the same without a link, and a token: claims, signature, URL
 //	token    43 now: the form as a map, and three tokens
 func TestCallsAllocateLittle(t *testing.T) {
+	if raced {
+		t.Skip("under the race detector a sync.Pool forgets at random what it was given: make test counts without it")
+	}
 	calls := newTrack(t).calls(t)
 	for name, ceiling := range map[string]float64{"start": 18, "confirm": 31, "token": 46} {
-		if raced {
-			ceiling *= 1.25
-		}
 		c := calls[name]
 		if got := testing.AllocsPerRun(200, func() { c.make(t) }); got > ceiling {
 			t.Errorf("%s makes %.0f allocations, want %.0f at most", name, got, ceiling)

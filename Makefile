@@ -3,20 +3,12 @@
 
 GOLANGCI_LINT_VERSION := v2.15.0
 BASE ?= main
-PGO ?= off
-PROFILED := .cache/profile
 GOLANGCI_LINT := .bin/golangci-lint-$(GOLANGCI_LINT_VERSION)
 
-.PHONY: build profile test quick lint setup bench bench-short bench-compare bench-curves fuzz clean
+.PHONY: build test quick lint setup bench bench-short bench-compare bench-curves fuzz clean
 
-build: ## the program, stripped, as ./latchkey; PGO=cmd/latchkey/logins.pgo has it compiled for logins
-	CGO_ENABLED=0 go build -pgo=$(PGO) -trimpath -ldflags '-s -w' -o latchkey ./cmd/latchkey
-
-profile: ## cmd/latchkey/logins.pgo anew: where logins of every kind spend their processor time
-	go run ./bench -dir $(PROFILED)/new -profile -for 30s -users new
-	go run ./bench -dir $(PROFILED)/oauth2 -profile -for 30s -users new -protocol oauth2
-	go run ./bench -dir $(PROFILED)/returning -profile -for 30s -users returning
-	go tool pprof -proto $(PROFILED)/*/cpu.prof > cmd/latchkey/logins.pgo
+build: ## the program, stripped, as ./latchkey
+	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o latchkey ./cmd/latchkey
 
 # SQLite's own code is watched for races by nobody: it is C made into Go, one connection belongs to one goroutine at a time, and
 # watching each of its memory accesses makes the tests of the store seven times as slow. Who calls it is watched.

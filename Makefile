@@ -28,7 +28,7 @@ lint: $(GOLANGCI_LINT)
 setup: ## what the full suite needs and Go does not bring
 	./scripts/setup
 
-bench: ## every figure that is promised, beside the floor of this machine in the same run: 20 minutes on a quiet machine
+bench: ## every figure that is promised, beside the floor of this machine in the same run: 25 minutes on a quiet machine
 	go run ./bench table
 
 bench-short: ## the same in under three minutes, to see that it works

@@ -20,6 +20,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
+	"sync"
 	"time"
 )
 
@@ -31,11 +33,12 @@ type floor struct {
 	After     float64       `json:"bare_after"`
 	Latency   spread        `json:"bare_request"`
 	Flush     time.Duration `json:"flush_ns"`     // one durable write of 4 KiB at the end of a file
-	Signature time.Duration `json:"signature_ns"` // CPU of one signature of the run's algorithm
+	Signature time.Duration `json:"signature_ns"` // CPU of one signature of the run's algorithm, alone on its core
+	Crowded   time.Duration `json:"crowded_ns"`   // the same while every core signs, as in a run: they slow each other down
 }
 
 func measureFloor(ctx context.Context, o options) (f floor, err error) {
-	if f.Signature, err = timeSignature(o.Alg); err != nil {
+	if f.Signature, f.Crowded, err = timeSignature(o.Alg); err != nil {
 		return f, err
 	}
 	if f.Flush, err = timeFlush(o.Dir); err != nil {
@@ -168,62 +171,82 @@ func timeFlush(dir string) (time.Duration, error) {
 	})
 }
 
-// timeSignature signs 32 bytes again and again with a key of the size that projects have.
-func timeSignature(alg string) (time.Duration, error) {
+// timeSignature signs 32 bytes again and again with a key of the size that projects have: alone, and on every core at once.
+func timeSignature(alg string) (alone, crowded time.Duration, err error) {
+	sign, err := signature(alg)
+	if err != nil {
+		return 0, 0, err
+	}
+	if alone, err = timeCPU(1, sign); err != nil {
+		return 0, 0, err
+	}
+	crowded, err = timeCPU(runtime.NumCPU(), sign)
+	return alone, crowded, err
+}
+
+// signature gives what makes one. It may be called by several at once.
+func signature(alg string) (func() error, error) {
 	digest := sha256.Sum256([]byte("what is signed has no influence on the time"))
-	var sign crypto.Signer
+	var key crypto.Signer
 	var opts crypto.SignerOpts = crypto.SHA256
 	var err error
-	message := digest[:]
 	switch alg {
 	case "HS256":
-		return timeCPU(func() error {
+		return func() error {
 			m := hmac.New(sha256.New, digest[:])
-			m.Write(message)
+			m.Write(digest[:])
 			m.Sum(nil)
 			return nil
-		})
+		}, nil
 	case "RS256":
-		sign, err = rsa.GenerateKey(rand.Reader, 2048)
+		key, err = rsa.GenerateKey(rand.Reader, 2048)
 	case "ES256":
-		sign, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+		key, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	case "EdDSA":
-		_, sign, err = ed25519.GenerateKey(rand.Reader)
+		_, key, err = ed25519.GenerateKey(rand.Reader)
 		opts = crypto.Hash(0)
 	default:
 		err = fmt.Errorf("unknown algorithm %q", alg)
 	}
-	if err != nil {
-		return 0, err
-	}
-	return timeCPU(func() error {
-		_, err := sign.Sign(rand.Reader, message, opts)
+	return func() error {
+		_, err := key.Sign(rand.Reader, digest[:], opts)
 		return err
-	})
+	}, err
 }
 
 // timeOne repeats f for half a second and gives the mean.
 func timeOne(f func() error) (time.Duration, error) {
-	began, n := time.Now(), 0
-	for time.Since(began) < time.Second/2 {
-		if err := f(); err != nil {
-			return 0, err
-		}
-		n++
-	}
-	return time.Since(began) / time.Duration(n), nil
+	began := time.Now()
+	n, err := repeat(f)
+	return time.Since(began) / time.Duration(max(1, n)), err
 }
 
-// timeCPU is timeOne in CPU time: what f computes does not cost more because others want the core.
-func timeCPU(f func() error) (time.Duration, error) {
-	n := 0
+// timeCPU is timeOne in CPU time, by so many at once: what f computes does not cost more because others want the core.
+func timeCPU(hands int, f func() error) (time.Duration, error) {
 	before, err := readCPU(os.Getpid())
 	if err != nil {
 		return 0, err
 	}
-	if _, err := timeOne(func() error { n++; return f() }); err != nil {
-		return 0, err
+	done, errs := make([]int, hands), make([]error, hands)
+	var all sync.WaitGroup
+	for i := range hands {
+		all.Go(func() { done[i], errs[i] = repeat(f) })
 	}
+	all.Wait()
 	after, err := readCPU(os.Getpid())
-	return (after.self - before.self) / time.Duration(n), err
+	n := 0
+	for _, d := range done {
+		n += d
+	}
+	return (after.self - before.self) / time.Duration(max(1, n)), errors.Join(append(errs, err)...)
+}
+
+// repeat calls f for half a second and counts.
+func repeat(f func() error) (n int, err error) {
+	for began := time.Now(); time.Since(began) < time.Second/2; n++ {
+		if err := f(); err != nil {
+			return n, err
+		}
+	}
+	return n, nil
 }

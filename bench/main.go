@@ -103,13 +103,17 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	return saveJSON(r, o.JSON)
 }
 
-// measure is one measurement whole: the floor, the logins, and the floor again.
-func measure(ctx context.Context, o options) (r report, err error) {
+// measure is one measurement whole, on a server of its own: the floor, the logins, and the floor again.
+func measure(ctx context.Context, o options) (report, error) {
+	return betweenFloors(ctx, o, func(r *report) error { return measureServer(ctx, o, r) })
+}
+
+func betweenFloors(ctx context.Context, o options, logins func(*report) error) (r report, err error) {
 	r = report{Options: o, Go: runtime.Version(), Cores: runtime.NumCPU()}
 	if r.Floor, err = measureFloor(ctx, o); err != nil {
 		return r, fmt.Errorf("floor: %w", err)
 	}
-	if err := measureServer(ctx, o, &r); err != nil {
+	if err := logins(&r); err != nil {
 		return r, err
 	}
 	if err := r.Floor.again(ctx, o); err != nil {
@@ -189,31 +193,56 @@ func (o options) check() error {
 
 // measureServer starts the server and its sink, runs every scenario against it, and stops both.
 func measureServer(ctx context.Context, o options, r *report) (err error) {
-	sink, err := newSink()
+	at, err := openStage(ctx, o)
 	if err != nil {
 		return err
 	}
-	sink.whole = o.Whole
-	defer sink.Close()
-	go sink.Serve()
-	s, err := startServer(ctx, o, sink.Addr())
-	if err != nil {
-		return err
+	defer func() { err = errors.Join(err, at.Close()) }()
+	return at.play(ctx, o, r)
+}
+
+// A stage is a server that runs, and the sink that takes its mails.
+type stage struct {
+	sink   *sink
+	server *server
+	idle   memory // before anybody came
+}
+
+func openStage(ctx context.Context, o options) (at *stage, err error) {
+	at = &stage{}
+	if at.sink, err = newSink(); err != nil {
+		return nil, err
 	}
-	defer func() { err = errors.Join(err, s.stop()) }()
-	r.ColdStart = s.ready
-	if r.Idle, err = s.memory(); err != nil {
-		return err
+	at.sink.whole = o.Whole
+	go at.sink.Serve()
+	if at.server, err = startServer(ctx, o, at.sink.Addr()); err != nil {
+		at.sink.Close()
+		return nil, err
 	}
+	if at.idle, err = at.server.memory(); err != nil {
+		return nil, errors.Join(err, at.Close())
+	}
+	return at, nil
+}
+
+// play runs every scenario.
+func (at *stage) play(ctx context.Context, o options, r *report) error {
+	r.ColdStart, r.Idle = at.server.ready, at.idle
 	for _, users := range []string{"new", "returning"} {
 		if o.Users != "both" && o.Users != users {
 			continue
 		}
-		res, err := measureScenario(ctx, o, s, sink, users)
+		res, err := measureScenario(ctx, o, at.server, at.sink, users)
 		if err != nil {
-			return fmt.Errorf("%s users: %w%s", users, err, s.lastWords())
+			return fmt.Errorf("%s users: %w%s", users, err, at.server.lastWords())
 		}
 		r.Runs = append(r.Runs, res)
 	}
 	return nil
+}
+
+// Close stops the server and then the sink, and removes the database.
+func (at *stage) Close() error {
+	defer at.sink.Close()
+	return at.server.stop()
 }

@@ -57,8 +57,9 @@ func (r report) print(out io.Writer) {
 	t.Flush()
 	f := r.Floor
 	fmt.Fprintf(out, "\nserver: ready %s after its start, %s idle\n", milli(r.ColdStart), mib(r.Idle.Resident))
-	fmt.Fprintf(out, "machine: bare net/http JSON server %.0f requests/s before and %.0f after (p99 %s), one flushed write %s, one %s signature %s\n",
-		f.Before, f.After, milli(f.Latency.P99), micro(f.Flush), o.Alg, micro(f.Signature))
+	fmt.Fprintf(out, "machine: bare net/http JSON server %.0f requests/s before and %.0f after (p99 %s), one flushed write %s, ",
+		f.Before, f.After, milli(f.Latency.P99), micro(f.Flush))
+	fmt.Fprintf(out, "one %s signature %s alone and %s while every core signs\n", o.Alg, micro(f.Signature), micro(f.Crowded))
 	if f.unsteady() {
 		fmt.Fprintln(out, "The machine was busy with something else: do not compare these figures, run again.")
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
 	"text/tabwriter"
 	"time"
 )
@@ -12,6 +13,8 @@ type row struct {
 	What   string  `json:"what"`
 	Target string  `json:"target"` // empty: measured, and promised by nobody
 	Figure float64 `json:"figure"`
+	Low    float64 `json:"low,omitempty"` // of the rounds, if there are several: Figure is their median
+	High   float64 `json:"high,omitempty"`
 	Text   string  `json:"text"`            // Figure with its unit
 	Floor  string  `json:"floor,omitempty"` // the ratio to what this machine does at best, measured in the same minute
 	Held   *bool   `json:"held,omitempty"`  // nil: nothing is promised, or nothing was measured
@@ -49,15 +52,15 @@ func (t *table) judge() []row {
 		}
 		rows = append(rows, make()...)
 	}
-	add("logins/s, HS256", []string{stepHS256}, t.judgeHS256)
+	add("logins, HS256", []string{stepHS256}, t.judgeHS256)
 	for _, alg := range []struct{ step, name string }{{stepEdDSA, "EdDSA"}, {stepES256, "ES256"}} {
 		add("the same, "+alg.name, []string{stepHS256, alg.step}, func() []row {
-			return []row{t.share("the same, "+alg.name, alg.step, stepHS256, "of HS256", wantOfHS256)}
+			return []row{t.judgeSigned(alg.name, alg.step)}
 		})
 	}
 	add("the same, RS256", []string{stepRS256}, t.judgeRS256)
-	add("OAuth 2.0 with exchange, logins/s", []string{stepOAuth2}, func() []row {
-		return []row{t.rate("OAuth 2.0 with exchange, logins/s", stepOAuth2, wantOAuth2)}
+	add("logins, OAuth 2.0 with exchange", []string{stepOAuth2}, func() []row {
+		return []row{t.rate("logins, OAuth 2.0 with exchange", stepOAuth2, wantOAuth2)}
 	})
 	add("p99 at half the top rate", []string{stepRate}, t.judgeRate)
 	add("returning users", []string{stepFew, stepMany}, func() []row {
@@ -66,15 +69,15 @@ func (t *table) judge() []row {
 	})
 	add("memory and cold start", []string{stepHS256}, t.judgeProcess)
 	rows = append(rows, atMost("binary, stripped", float64(t.Binary), wantBinary, mib(t.Binary), "< 30 MiB"))
-	add("PostgreSQL, logins/s", []string{stepPostgres}, func() []row {
-		return []row{t.rate("PostgreSQL, logins/s", stepPostgres, wantPostgres)}
+	add("logins, PostgreSQL", []string{stepPostgres}, func() []row {
+		return []row{t.rate("logins, PostgreSQL", stepPostgres, wantPostgres)}
 	})
-	add("with TLS, logins/s", []string{stepHS256, stepTLS}, func() []row {
+	add("with TLS", []string{stepHS256, stepTLS}, func() []row {
 		r := t.share("with TLS", stepTLS, stepHS256, "of plain HTTP", 0)
 		r.Target, r.Held = "", nil
 		return []row{r}
 	})
-	add("mail without CHUNKING, logins/s", []string{stepHS256, stepWhole}, func() []row {
+	add("mail by a server without CHUNKING", []string{stepHS256, stepWhole}, func() []row {
 		r := t.share("mail by a server without CHUNKING", stepWhole, stepHS256, "of one with it", 0)
 		r.Target, r.Held = "", nil
 		return []row{r}
@@ -94,47 +97,68 @@ func atMost(what string, figure, want float64, text, target string) row {
 
 // rate is a row in logins a second.
 func (t *table) rate(what, step string, want float64) row {
-	r := t.Logins[step]
-	x := r.Runs[0]
-	out := atLeast(what, x.PerSecond, want, fmt.Sprintf("%.0f/s", x.PerSecond), fmt.Sprintf("≥ %s/s", thousands(int(want))))
-	out.Floor = fmt.Sprintf("%.3f of bare/2", r.ratio(x))
+	x := over(t.Logins[step], perSecond)
+	out := atLeast(what, x.Median, want, x.with("%.0f")+" a second", fmt.Sprintf("≥ %s a second", thousands(int(want)))).ranging(x)
+	out.Floor = over(t.Logins[step], ofBare).with("%.3f") + " of bare/2"
 	return out
 }
 
-// share is a row that compares two steps. The figures are compared as they are; the ratios to the floor stand beside it.
+// share is a row that compares two lanes, round by round.
 func (t *table) share(what, step, with, of string, want float64) row {
-	a, b := t.Logins[step], t.Logins[with]
-	figure := a.Runs[0].PerSecond / max(1, b.Runs[0].PerSecond)
-	out := atLeast(what, figure, want, fmt.Sprintf("%.2f (%.0f/s)", figure, a.Runs[0].PerSecond), fmt.Sprintf("≥ %.2f %s", want, of))
-	out.Floor = fmt.Sprintf("%.3f of bare/2", a.ratio(a.Runs[0]))
+	x := against(t.Logins[step], t.Logins[with])
+	text := fmt.Sprintf("%s: %.0f a second", x.with("%.2f"), over(t.Logins[step], perSecond).Median)
+	out := atLeast(what, x.Median, want, text, fmt.Sprintf("≥ %.2f %s", want, of)).ranging(x)
+	out.Floor = over(t.Logins[step], ofBare).with("%.3f") + " of bare/2"
 	return out
+}
+
+func (r row) ranging(x middle) row {
+	r.Low, r.High = x.Low, x.High
+	return r
 }
 
 func (t *table) judgeHS256() []row {
-	r := t.Logins[stepHS256]
-	ratio := r.ratio(r.Runs[0])
-	of := atLeast("the same, of the bare server's requests/s ÷ 2", ratio, wantOfBare, fmt.Sprintf("%.3f", ratio), fmt.Sprintf("≥ %.2f", wantOfBare))
-	of.Floor = fmt.Sprintf("bare: %.0f/s", r.Floor.Requests)
-	return []row{t.rate("logins/s, new users, JWT, HS256", stepHS256, wantLogins), of}
+	rounds := t.Logins[stepHS256]
+	x := over(rounds, ofBare)
+	const what = "the same, of the bare server's requests ÷ 2"
+	of := atLeast(what, x.Median, wantOfBare, x.with("%.3f"), fmt.Sprintf("≥ %.2f", wantOfBare)).ranging(x)
+	of.Floor = "bare: " + over(rounds, func(r report) float64 { return r.Floor.Requests }).with("%.0f") + " a second"
+	return []row{t.rate("logins, new users, JWT, HS256", stepHS256, wantLogins), of}
+}
+
+// judgeSigned compares an algorithm with HS256, and says beside it what arithmetic leaves: a login that takes one signature longer
+// than one with HS256. Nothing that is promised is lowered to that.
+func (t *table) judgeSigned(name, step string) row {
+	out := t.share("the same, "+name, step, stepHS256, "of HS256", wantOfHS256)
+	hs := t.Logins[stepHS256]
+	signature := over(t.Logins[step], func(r report) float64 { return r.Floor.Crowded.Seconds() })
+	most := over(hs, func(r report) float64 {
+		login := float64(r.Cores) / max(1, perSecond(r)) // of one core, generator and sink included
+		return login / (login + signature.Median)
+	})
+	out.Floor = fmt.Sprintf("%.2f is what a signature of %.0f µs leaves", most.Median, signature.Median*1e6)
+	return out
 }
 
 // judgeRS256 holds RS256 to what its signatures leave: the cores, without what generator and sink took of them, by the
-// time of one signature.
+// time of one signature while all cores sign. The time of one that is alone, which no run can have, stands beside it.
 func (t *table) judgeRS256() []row {
-	r := t.Logins[stepRS256]
-	x := r.Runs[0]
-	free := float64(r.Cores) - x.PerSecond*x.GeneratorCPU.Seconds()
-	most := free / max(r.Floor.Signature, 1).Seconds()
-	share := x.PerSecond / max(1, most)
-	out := atLeast("the same, RS256", share, wantOfRS256, fmt.Sprintf("%.2f (%.0f/s)", share, x.PerSecond),
-		fmt.Sprintf("≥ %.2f of cores ÷ signature", wantOfRS256))
-	out.Floor = fmt.Sprintf("%.0f signatures/s in %.2f cores", most, free)
+	rounds := t.Logins[stepRS256]
+	free := func(r report) float64 { return float64(r.Cores) - perSecond(r)*r.Runs[0].GeneratorCPU.Seconds() }
+	most := func(r report) float64 { return free(r) / max(r.Floor.Crowded, 1).Seconds() }
+	alone := func(r report) float64 { return free(r) / max(r.Floor.Signature, 1).Seconds() }
+	x := over(rounds, func(r report) float64 { return perSecond(r) / max(1, most(r)) })
+	text := fmt.Sprintf("%s: %.0f a second", x.with("%.2f"), over(rounds, perSecond).Median)
+	out := atLeast("the same, RS256", x.Median, wantOfRS256, text, fmt.Sprintf("≥ %.2f of cores ÷ signature", wantOfRS256)).ranging(x)
+	out.Floor = fmt.Sprintf("%.0f signatures in %.2f cores; %.2f of the %.0f of cores that sign alone", over(rounds, most).Median,
+		over(rounds, free).Median, over(rounds, func(r report) float64 { return perSecond(r) / max(1, alone(r)) }).Median,
+		over(rounds, alone).Median)
 	return []row{out}
 }
 
 // judgeRate is about waiting, so it needs the rate to be held at all.
 func (t *table) judgeRate() []row {
-	r := t.Logins[stepRate]
+	r := t.Logins[stepRate][0]
 	x := r.Runs[0]
 	late := ""
 	if x.PerSecond < 0.97*r.Options.Rate {
@@ -156,15 +180,23 @@ func (t *table) judgeRate() []row {
 	return rows
 }
 
+// judgeProcess takes of the memory at top rate the most of any run: the one with a profile is the longest.
 func (t *table) judgeProcess() []row {
-	r := t.Logins[stepHS256]
-	idle, peak := r.Idle.Resident, r.Runs[0].Memory.Peak
+	rounds := t.Logins[stepHS256]
+	bytes := func(m func(report) int64) func(report) float64 {
+		return func(r report) float64 { return float64(m(r)) }
+	}
+	idle := over(rounds, bytes(func(r report) int64 { return r.Idle.Resident }))
+	peak := over(append(slices.Clone(t.Logins[stepProfile]), rounds...), bytes(func(r report) int64 { return r.Runs[0].Memory.Peak }))
+	cold := over(rounds, func(r report) float64 { return r.ColdStart.Seconds() })
 	return []row{
-		atMost("memory, idle", float64(idle), wantIdle, mib(idle), "< 25 MiB"),
-		atMost("memory, at top rate", float64(peak), wantPeak, mib(peak), "< 80 MiB"),
-		atMost("cold start to ready", r.ColdStart.Seconds(), wantCold.Seconds(), milli(r.ColdStart), "< 60 ms"),
+		atMost("memory, idle", idle.Median, wantIdle, mib(int64(idle.Median)), "< 25 MiB").ranging(idle),
+		atMost("memory, at top rate", peak.High, wantPeak, mib(int64(peak.High)), "< 80 MiB").ranging(peak),
+		atMost("cold start to ready", cold.Median, wantCold.Seconds(), milli(seconds(cold.Median)), "< 60 ms").ranging(cold),
 	}
 }
+
+func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
 
 // judgePolls scales the CPU time to 100,000 polls, which take several servers; what one costs is what each of many costs.
 func (t *table) judgePolls() []row {
@@ -185,10 +217,10 @@ func (t *table) judgePolls() []row {
 
 // print writes the table for a person.
 func (t *table) print(out io.Writer) {
-	fmt.Fprintf(out, "Latchkey, %s, %d cores shared with generator and sink, %s, %v each\n\n", t.Began.Format("2006-01-02"), t.Cores, t.Go, t.Options.For)
+	fmt.Fprintf(out, "Latchkey, %s, %d cores shared with generator and sink, %s, %d rounds of %v each: medians, and their range\n\n",
+		t.Began.Format("2006-01-02"), t.Cores, t.Go, t.Options.Rounds, t.Options.For)
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "what\ttarget\tthis run\tfloor, same run\t")
-	var unsteady bool
 	for _, r := range t.Rows {
 		verdict := ""
 		if r.Held != nil {
@@ -197,20 +229,37 @@ func (t *table) print(out io.Writer) {
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", r.What, r.Target, r.Text, r.Floor, verdict)
 	}
 	w.Flush()
-	for _, r := range t.Logins {
-		unsteady = unsteady || r.Floor.unsteady()
-	}
-	if unsteady {
-		fmt.Fprintln(out, "\nThe machine was busy with something else: do not compare these figures, run again.")
-	}
-	r, ok := t.Logins[stepProfile]
-	if !ok {
+	t.printUnsteady(out)
+	rounds := t.Logins[stepProfile]
+	if len(rounds) == 0 {
 		return
 	}
-	fmt.Fprintf(out, "\nwhat a login costs the server: %s of processor time; the ten largest parts\n", micro(r.Runs[0].ServerCPU))
-	for _, p := range r.Runs[0].Parts[:min(10, len(r.Runs[0].Parts))] {
-		fmt.Fprintf(out, "%6.1f%%  %8s  %s\n", p.Share, micro(time.Duration(p.Share/100*float64(r.Runs[0].ServerCPU))), p.Name)
+	x := rounds[0].Runs[0]
+	fmt.Fprintf(out, "\nwhat a login costs the server: %s of processor time; the ten largest parts\n", micro(x.ServerCPU))
+	for _, p := range x.Parts[:min(10, len(x.Parts))] {
+		fmt.Fprintf(out, "%6.1f%%  %8s  %s\n", p.Share, micro(time.Duration(p.Share/100*float64(x.ServerCPU))), p.Name)
 	}
+}
+
+// printUnsteady says how often the bare server was not the same before and after. Medians stand a few such rounds, and not many.
+func (t *table) printUnsteady(out io.Writer) {
+	bad, all := 0, 0
+	for _, rounds := range t.Logins {
+		for _, r := range rounds {
+			all++
+			if r.Floor.unsteady() {
+				bad++
+			}
+		}
+	}
+	if bad == 0 {
+		return
+	}
+	fmt.Fprintf(out, "\nIn %d of %d measurements the bare server was not the same before and after.", bad, all)
+	if 4*bad > all {
+		fmt.Fprint(out, " The machine was busy with something else: do not compare these figures, run again.")
+	}
+	fmt.Fprintln(out)
 }
 
 // thousands writes 10000 as 10,000.

@@ -182,7 +182,7 @@ func (l *Limiter) readLayout(from *node, a reply) (*layout, error) {
 			return nil, errGibberish
 		}
 		low, high, primary := r.list[0].number, r.list[1].number, r.list[2].list
-		if low < 0 || high >= slots || primary[1].number < 1 || primary[1].number > 65535 {
+		if low < 0 || low > high || high >= slots || primary[1].number < 1 || primary[1].number > 65535 {
 			return nil, errGibberish
 		}
 		n, err := l.node(from.beside(primary[0].text, strconv.FormatInt(primary[1].number, 10)))
@@ -195,6 +195,9 @@ func (l *Limiter) readLayout(from *node, a reply) (*layout, error) {
 			y.nodes = append(y.nodes, n)
 		}
 		for s := low; s <= high; s++ {
+			if y.at[s] != 0 {
+				return nil, errGibberish // two owners: else each range could name all slots, and take a second to be read
+			}
 			y.at[s] = uint16(i + 1) // at most 16,384 ranges can be told apart
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 )
@@ -18,7 +19,8 @@ import (
 // It is given up for good when it breaks, when the server says what is not the protocol, and when the server has answered
 // nothing for its patience.
 type conn struct {
-	raw       net.Conn
+	raw       net.Conn // TLS or not
+	socket    net.Conn // what is below
 	reader    *bufio.Reader
 	clustered bool // the server is a node of a cluster
 	patience  time.Duration
@@ -48,11 +50,14 @@ const (
 	bufferSize = 16 << 10 // of reading, and what a write keeps: a Take has some hundred bytes
 )
 
-// connect makes a connection and greets the server. Dialling has half of the patience, so that another address can be tried.
+// connect makes a connection and greets the server. Dialling has half of the timeout, so that another address can be tried.
 func (s *settings) connect(ctx context.Context, addr string) (*conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
-	dialer := net.Dialer{Timeout: s.timeout / 2, KeepAlive: time.Second}
+	// The system notices in some seconds that an idle server has lost its power or its network, before a Take has to. Its questions
+	// also keep the connection known to what stands between.
+	alive := net.KeepAliveConfig{Enable: true, Idle: 5 * time.Second, Interval: time.Second, Count: 3}
+	dialer := net.Dialer{Timeout: s.timeout / 2, KeepAliveConfig: alive}
 	raw, err := dialer.DialContext(ctx, "tcp", addr)
 	if err != nil {
 		return nil, err
@@ -71,16 +76,17 @@ func (s *settings) connect(ctx context.Context, addr string) (*conn, error) {
 }
 
 // greet says who asks and in which version of the protocol, and chooses the database.
-func (s *settings) greet(ctx context.Context, raw net.Conn) (*conn, error) {
+func (s *settings) greet(ctx context.Context, socket net.Conn) (*conn, error) {
+	raw := socket
 	if s.tls != nil {
-		secure := tls.Client(raw, s.tls)
+		secure := tls.Client(socket, s.tls)
 		if err := secure.HandshakeContext(ctx); err != nil {
 			return nil, err
 		}
 		raw = secure
 	}
 	c := &conn{
-		raw: raw, reader: bufio.NewReaderSize(raw, bufferSize), patience: 2 * s.timeout,
+		raw: raw, socket: socket, reader: bufio.NewReaderSize(raw, bufferSize), patience: 2 * s.timeout,
 		room: make(chan struct{}, underWay), wake: make(chan struct{}, 1), done: make(chan struct{}),
 	}
 	hello := []string{"HELLO", "2"}
@@ -88,7 +94,10 @@ func (s *settings) greet(ctx context.Context, raw net.Conn) (*conn, error) {
 		hello = append(hello, "AUTH", s.user, s.password)
 	}
 	about, err := c.say(append(hello, "SETNAME", "latchkey")...) // fails where there is neither Valkey nor Redis 6
-	if err != nil {
+	switch {
+	case err != nil && s.password != "" && !about.says("WRONGPASS") && strings.Contains(err.Error(), s.password):
+		return nil, errors.New("the server refuses HELLO in words that have the password in them") // a proxy, perhaps
+	case err != nil:
 		return nil, err
 	}
 	for i := 0; i+1 < len(about.list); i += 2 {
@@ -105,7 +114,7 @@ func (c *conn) say(words ...string) (reply, error) {
 	if _, err := c.raw.Write(command(words...)); err != nil {
 		return reply{}, err
 	}
-	a, err := readReply(c.reader, 0)
+	a, err := readReply(c.reader)
 	if err != nil {
 		return reply{}, err
 	}
@@ -147,7 +156,7 @@ func (c *conn) write() {
 
 func (c *conn) read() {
 	for {
-		a, err := readReply(c.reader, 0)
+		a, err := readReply(c.reader)
 		if err != nil {
 			c.end(err)
 			return
@@ -231,7 +240,7 @@ func (c *conn) end(why error) {
 	c.watch.Stop()
 	c.mu.Unlock()
 	close(c.done)
-	_ = c.raw.Close()
+	_ = c.socket.Close() // without the goodbye of TLS, which waits for a server that reads nothing
 	for _, to := range waiting {
 		if to != nil {
 			<-c.room

@@ -82,6 +82,9 @@ func TestURLs(t *testing.T) {
 		"localhost:6379":                                        "begins with valkey://",
 		"":                                                      "begins with valkey://",
 		"valkey://u:" + secret + "@":                            "no host",
+		"valkey://" + secret + "@localhost":                     "a user and no password",
+		"valkey://u:12#" + secret + "@localhost":                "there is a #",
+		"valkey://u:12#":                                        "there is a #",
 		"valkey://u:" + secret + "%zz@localhost":                "percent-encoded",
 		"valkey://u:" + secret + "@localhost:70000":             "a port is",
 		"valkey://u:" + secret + "@localhost/zero":              "number of a database",
@@ -120,6 +123,8 @@ func TestAServerOfAnotherKind(t *testing.T) {
 	t.Parallel()
 	for what, says := range map[string]string{
 		"an old Redis":            "-ERR unknown command `HELLO`, with args beginning with: `2`, `AUTH`, `login`, `wr0ngSecret`, \r\n",
+		"a proxy that repeats":    "-ERR unknown command HELLO 2 AUTH login wr0ngSecret SETNAME latchkey\r\n",
+		"a long explanation":      "-ERR " + strings.Repeat("x", 10_000) + "\r\n",
 		"a web server":            "HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n",
 		"one that says too much":  "*0\r\n:1\r\n:2\r\n",
 		"one that hangs up":       "",
@@ -152,7 +157,7 @@ func TestAServerOfAnotherKind(t *testing.T) {
 			for range 2 {
 				unavailable(t, l)
 				_, err = l.Take(t.Context(), []latchkey.Take{{Key: "k", Rate: three}}, noon)
-				if err == nil || strings.Contains(err.Error(), "wr0ngSecret") {
+				if err == nil || strings.Contains(err.Error(), "wr0ngSecret") || len(err.Error()) > 500 {
 					t.Errorf("Take: %v", err)
 				}
 			}

@@ -29,20 +29,32 @@ const (
 	null    = '_' // what version 2 writes as a bulk or an array of length -1
 )
 
-// What a server may say: more than the slots of a whole cluster take, and no reason to keep more.
+// What a server may say: more than the slots of a whole cluster take, and no reason to keep more. The bounds of each part alone
+// would let arrays of arrays take all memory.
 const (
-	longestBulk  = 1 << 20
+	longestBulk  = 64 << 10
 	longestArray = slots
 	deepestArray = 8
+	largestReply = 32 << 20 // bytes of memory
+	part         = 64       // bytes that each part of a reply takes beside its text
 )
 
 var errGibberish = errors.New("the server does not speak the protocol of Valkey")
 
 // readReply reads one answer. After an error the connection is of no use.
-func readReply(r *bufio.Reader, depth int) (reply, error) {
+func readReply(r *bufio.Reader) (reply, error) {
+	room := largestReply
+	return readPart(r, 0, &room)
+}
+
+// readPart reads one part of an answer, or all of it. What it takes is taken from room.
+func readPart(r *bufio.Reader, depth int, room *int) (reply, error) {
 	line, err := readLine(r)
 	if err != nil {
 		return reply{}, err
+	}
+	if *room -= part + len(line); *room < 0 {
+		return reply{}, errGibberish
 	}
 	a, rest := reply{kind: line[0]}, line[1:]
 	switch a.kind {
@@ -51,9 +63,9 @@ func readReply(r *bufio.Reader, depth int) (reply, error) {
 	case integer:
 		a.number, err = parseInt(rest)
 	case bulk:
-		return readBulk(r, rest)
+		return readBulk(r, rest, room)
 	case array:
-		return readArray(r, rest, depth)
+		return readArray(r, rest, depth, room)
 	default:
 		err = errGibberish
 	}
@@ -75,16 +87,17 @@ func readLine(r *bufio.Reader) ([]byte, error) {
 	return line[:len(line)-2], nil
 }
 
-func readBulk(r *bufio.Reader, length []byte) (reply, error) {
+func readBulk(r *bufio.Reader, length []byte, room *int) (reply, error) {
 	n, err := parseInt(length)
 	switch {
 	case err != nil:
 		return reply{}, err
 	case n == -1:
 		return reply{kind: null}, nil
-	case n < 0 || n > longestBulk:
+	case n < 0 || n > longestBulk || int(n) > *room:
 		return reply{}, errGibberish
 	}
+	*room -= int(n)
 	text := make([]byte, n+2)
 	if _, err := io.ReadFull(r, text); err != nil {
 		return reply{}, err
@@ -95,7 +108,7 @@ func readBulk(r *bufio.Reader, length []byte) (reply, error) {
 	return reply{kind: bulk, text: string(text[:n])}, nil
 }
 
-func readArray(r *bufio.Reader, length []byte, depth int) (reply, error) {
+func readArray(r *bufio.Reader, length []byte, depth int, room *int) (reply, error) {
 	n, err := parseInt(length)
 	switch {
 	case err != nil:
@@ -107,7 +120,7 @@ func readArray(r *bufio.Reader, length []byte, depth int) (reply, error) {
 	}
 	a := reply{kind: array, list: make([]reply, 0, min(n, 16))} // what is announced need not come
 	for range n {
-		one, err := readReply(r, depth+1)
+		one, err := readPart(r, depth+1, room)
 		if err != nil {
 			return reply{}, err
 		}
@@ -125,13 +138,14 @@ func parseInt(text []byte) (int64, error) {
 }
 
 // failed gives what the server refused, as an error. The first word of its text is a code. A server that does not know a command
-// repeats its words, and keys and passwords are among them: they are left out.
+// repeats its words, and keys and passwords are among them: they are left out, and so is whatever would fill a log.
 func (a reply) failed() error {
 	if a.kind != failure {
 		return nil
 	}
 	text, _, _ := strings.Cut(a.text, ", with args")
-	return fmt.Errorf("the server says: %s", text)
+	const enough = 200 // more than any text of Valkey's has
+	return fmt.Errorf("the server says: %.*s", enough, text)
 }
 
 // says reports whether the server refused with this code.

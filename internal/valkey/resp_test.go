@@ -3,14 +3,16 @@ package valkey
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"fmt"
+	"io"
 	"reflect"
 	"strings"
 	"testing"
 )
 
 func read(text string) (reply, error) {
-	return readReply(bufio.NewReaderSize(strings.NewReader(text), 64), 0)
+	return readReply(bufio.NewReaderSize(strings.NewReader(text), 64))
 }
 
 // write prints a reply as a server would: what readReply reads.
@@ -52,12 +54,42 @@ func TestReadReply(t *testing.T) {
 	}
 	for _, text := range []string{
 		"", "\r\n", "+\n", "OK\r\n", "HTTP/1.1 400 Bad Request\r\n", ":\r\n", ":+1\r\n", ":1x\r\n", ":9223372036854775808\r\n", "$-2\r\n", "$x\r\n",
-		"$3\r\nabcd\r\n", "$3\r\nab", "*-2\r\n", "*2\r\n:1\r\n", "$1048577\r\n", "*16385\r\n", "%1\r\n+a\r\n+b\r\n",
+		"$3\r\nabcd\r\n", "$3\r\nab", "*-2\r\n", "*2\r\n:1\r\n", "$65537\r\n", "*16385\r\n", "%1\r\n+a\r\n+b\r\n",
 		"+" + strings.Repeat("x", 64) + "\r\n", strings.Repeat("*1\r\n", 9) + ":1\r\n",
 	} {
 		if got, err := read(text); err == nil {
 			t.Errorf("%q is taken for %+v", text, got)
 		}
+	}
+}
+
+// TestAReplyIsBounded: as a whole, and not in each of its parts only.
+func TestAReplyIsBounded(t *testing.T) {
+	t.Parallel()
+	for what, part := range map[string]string{
+		"arrays": "*0\r\n", "numbers": ":1\r\n", "texts": "$10000\r\n" + strings.Repeat("x", 10_000) + "\r\n", "lines": "+" + strings.Repeat("x", 1000) + "\r\n",
+	} {
+		list := "*16384\r\n" + strings.Repeat(part, 16384)
+		many := make([]io.Reader, 0, 2*100)
+		for range cap(many) / 2 { // of what could go on for 16,384 times
+			many = append(many, strings.NewReader(list))
+		}
+		endless := bufio.NewReader(io.MultiReader(append([]io.Reader{strings.NewReader("*16384\r\n")}, many...)...))
+		if _, err := readReply(endless); !errors.Is(err, errGibberish) {
+			t.Errorf("%s: %v, want them given up before their end", what, err)
+		}
+	}
+	// What a cluster of a thousand nodes may say, each with a replica and its slots in twos.
+	var b strings.Builder
+	fmt.Fprintf(&b, "*%d\r\n", slots/2)
+	for s := 0; s < slots; s += 2 {
+		fmt.Fprintf(&b, "*4\r\n:%d\r\n:%d\r\n", s, s+1)
+		for range 2 {
+			fmt.Fprintf(&b, "*4\r\n$13\r\n192.0.2.1.abc\r\n:6379\r\n$40\r\n%040d\r\n*2\r\n+hostname\r\n+%0100d\r\n", s, s)
+		}
+	}
+	if _, err := readReply(bufio.NewReaderSize(strings.NewReader(b.String()), bufferSize)); err != nil {
+		t.Errorf("a large cluster: %v", err)
 	}
 }
 
@@ -104,6 +136,56 @@ func FuzzReadLayout(f *testing.F) {
 			t.Errorf("the owner of %q has no address", key)
 		}
 	})
+}
+
+// TestLayoutIsOnlyWhatCanBe: each slot has one owner, who has an address.
+func TestLayoutIsOnlyWhatCanBe(t *testing.T) {
+	t.Parallel()
+	one := func(low, high, port int) string {
+		return fmt.Sprintf("*3\r\n:%d\r\n:%d\r\n*2\r\n$1\r\na\r\n:%d\r\n", low, high, port)
+	}
+	for text, good := range map[string]bool{
+		"*2\r\n" + one(0, 99, 1) + one(100, slots-1, 2): true,
+		"*2\r\n" + one(0, 100, 1) + one(100, 200, 2):    false,
+		"*1\r\n" + one(5, 3, 1):                         false,
+		"*1\r\n" + one(-1, 3, 1):                        false,
+		"*1\r\n" + one(0, slots, 1):                     false,
+		"*1\r\n" + one(0, 3, 0):                         false,
+		"*1\r\n" + one(0, 3, 65536):                     false,
+		"*1\r\n*2\r\n:0\r\n:1\r\n":                      false,
+		"*1\r\n:1\r\n":                                  false,
+		"*0\r\n":                                        false,
+		":1\r\n":                                        false,
+	} {
+		l, err := New("valkey://localhost")
+		if err != nil {
+			t.Fatal(err)
+		}
+		home, _ := l.node("localhost:6379")
+		a, err := read(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := l.readLayout(home, a); (err == nil) != good {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
+}
+
+// TestForget: who is asked for the layout is kept, in the cluster or not: a Take that begins meanwhile may hold it.
+func TestForget(t *testing.T) {
+	t.Parallel()
+	l, err := New("valkey://seed:1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	seed, _ := l.node("seed:1")
+	stays, _ := l.node("stays:1")
+	left, _ := l.node("left:1")
+	l.forget(&layout{nodes: []*node{stays}})
+	if seed.closed || stays.closed || !left.closed || len(l.nodes) != 2 {
+		t.Errorf("closed: the first %v, one that stays %v, one that left %v; %d nodes", seed.closed, stays.closed, left.closed, len(l.nodes))
+	}
 }
 
 // TestSlot has the examples of the cluster's specification (valkey.io/topics/cluster-spec), and what a server says of some keys.

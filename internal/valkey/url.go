@@ -43,6 +43,9 @@ func parse(raw string) (s settings, err error) {
 	if !secure && u.Scheme != "valkey" && u.Scheme != "redis" {
 		return s, errors.New("it begins with valkey:// or valkeys://, redis:// or rediss://")
 	}
+	if u.Fragment != "" || strings.HasSuffix(raw, "#") { // a password that ends there would have its beginning taken for a port
+		return s, errors.New("there is a # in it: special characters in passwords are percent-encoded")
+	}
 	if u.Hostname() == "" {
 		return s, errors.New("it has no host: valkey://host:6379")
 	}
@@ -62,10 +65,13 @@ func parse(raw string) (s settings, err error) {
 	if s.database, err = database(u.Path); err != nil {
 		return s, err
 	}
-	if s.user = u.User.Username(); s.user == "" {
+	s.password, _ = u.User.Password()
+	if s.user = u.User.Username(); s.user != "" && s.password == "" { // nobody would be told that it says nothing
+		return s, errors.New("it has a user and no password: valkey://USER:PASSWORD@host, or valkey://:PASSWORD@host without a user")
+	}
+	if s.user == "" {
 		s.user = "default"
 	}
-	s.password, _ = u.User.Password()
 	s.tls, err = security(secure, u.Hostname(), q.Get("ca"))
 	return s, err
 }

@@ -143,7 +143,8 @@ func (c *Captcha) ask(ctx context.Context, solution string, from netip.Addr) (an
 		return answer{}, unnamed(err)
 	}
 	var a answer
-	if json.Unmarshal(raw, &a) != nil || res.StatusCode >= 500 || !a.Success && len(a.Errors) == 0 { // whatever that is, it judges nothing
+	bad := json.Unmarshal(raw, &a) != nil || res.StatusCode >= 500
+	if bad || a.Success && res.StatusCode != http.StatusOK || !a.Success && len(a.Errors) == 0 { // whatever that is, it judges nothing
 		return answer{}, fmt.Errorf("answered %d with what is no judgement", res.StatusCode)
 	}
 	return a, nil

@@ -88,6 +88,8 @@ func TestASVS_16_5_2_JudgementsAndFailures(t *testing.T) {
 		"the secret is wrong":      {200, `{"success":false,"error-codes":["invalid-input-secret"]}`, latchkey.Unavailable},
 		"the service is broken":    {200, `{"success":false,"error-codes":["internal-error"]}`, latchkey.Unavailable},
 		"a 500 that says yes":      {500, `{"success":true}`, latchkey.Unavailable},
+		"a 404 that says yes":      {404, `{"success":true}`, latchkey.Unavailable},
+		"a redirect that says yes": {302, `{"success":true}`, latchkey.Unavailable},
 		"a redirect":               {302, ``, latchkey.Unavailable},
 		"no JSON":                  {200, `<html>`, latchkey.Unavailable},
 		"JSON of something else":   {200, `{}`, latchkey.Unavailable},

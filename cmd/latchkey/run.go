@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 	"time"
 
 	"github.com/alecthomas/kong"
@@ -73,7 +72,7 @@ func execute(ctx context.Context, args []string, w world) error {
 		return nil
 	}
 	if err != nil {
-		return wrongUsage("%w%s", err, helpHint(args))
+		return wrongUsage("%w%s", err, helpHint(err))
 	}
 	origins.noteFlags(parsed)
 	return parsed.Run(&app{world: w, settings: origins})
@@ -94,14 +93,16 @@ func words(err error) string {
 	return err.Error()
 }
 
-// helpHint says where the flags of the command at hand are explained.
-func helpHint(args []string) string {
-	var words []string
-	for _, a := range args {
-		if strings.HasPrefix(a, "-") || len(words) == 2 {
-			break
+// helpHint says where the flags of the command are explained that err is about, as far as one was named.
+func helpHint(err error) string {
+	words := "latchkey"
+	var mistake *kong.ParseError
+	if errors.As(err, &mistake) {
+		for _, step := range mistake.Context.Path {
+			if step.Command != nil {
+				words += " " + step.Command.Name
+			}
 		}
-		words = append(words, a)
 	}
-	return "\nTry: latchkey " + strings.TrimSpace(strings.Join(words, " ")+" --help")
+	return "\nTry: " + words + " --help"
 }

@@ -18,7 +18,7 @@ type userCreate struct {
 
 // Help implements kong's detail.
 func (userCreate) Help() string {
-	return `Lets somebody in where sign-up is closed. They prove the address by their first login. Where sign-up is open nobody needs this: the first login makes the user.
+	return `They prove the address by their first login. Where sign-up is open nobody needs this: the first login makes the user.
 
 Example:
 

@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"zombiezen.com/go/sqlite"
 
@@ -25,6 +26,8 @@ func translate(err error) error {
 		if code == sqlite.ResultConstraintPrimaryKey || code == sqlite.ResultConstraintUnique || code == sqlite.ResultConstraintRowID {
 			return &latchkey.Error{Code: latchkey.Conflict, Err: err}
 		}
+	case sqlite.ResultCorrupt, sqlite.ResultNotADB:
+		err = fmt.Errorf("the database is damaged, restore a backup: %w", err)
 	}
 	return &latchkey.Error{Code: latchkey.Internal, Err: err}
 }

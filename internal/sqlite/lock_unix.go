@@ -17,14 +17,14 @@ type fileLock struct{ f *os.File }
 func lockFile(path string) (*fileLock, error) {
 	f, err := os.OpenFile(path+".lock", os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
-		return nil, fmt.Errorf("cannot lock %s: %w", path, err)
+		return nil, fmt.Errorf("the database %s cannot be locked, look at the rights of its folder: %w", path, err)
 	}
 	err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
 	if err == nil {
 		return &fileLock{f}, nil
 	}
 	if errors.Is(err, syscall.EWOULDBLOCK) {
-		err = fmt.Errorf("another latchkey server is using %s", path)
+		err = fmt.Errorf("another latchkey server is using %s: stop it, or name another database; several servers share one in PostgreSQL only", path)
 	} else {
 		err = fmt.Errorf("cannot lock %s: %w", path, err)
 	}

@@ -3,7 +3,9 @@
 package sqlite
 
 import (
+	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 )
@@ -23,4 +25,14 @@ func TestLockIsLetGoOfByWord(t *testing.T) {
 		t.Fatalf("a released lock is still held: %v", err)
 	}
 	must(t, again.release())
+}
+
+// TestNoLockIsExplained: where a server may not write beside its database, it says what to look at.
+func TestNoLockIsExplained(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "latchkey.db")
+	must(t, os.Mkdir(path+".lock", 0o700))
+	if _, err := OpenServer(t.Context(), path); err == nil || !strings.Contains(err.Error(), path+" cannot be locked, look at the rights") {
+		t.Errorf("OpenServer: %v", err)
+	}
 }

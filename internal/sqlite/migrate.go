@@ -158,7 +158,7 @@ func checkFolder(path string) error {
 	info, err := os.Stat(dir)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return fmt.Errorf("the folder %s of the database does not exist", dir)
+		return fmt.Errorf("the folder %s of the database does not exist: make it, or name another", dir)
 	case err != nil:
 		return fmt.Errorf("the folder of the database: %w", err)
 	case !info.IsDir():

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"sync"
 	"testing"
 
@@ -295,6 +296,9 @@ func TestTranslate(t *testing.T) {
 		}
 		if c.err != nil && !errors.Is(got, c.err) {
 			t.Errorf("%s: the cause is lost", name)
+		}
+		if name == "damaged" && !strings.Contains(got.Error(), "restore a backup") {
+			t.Errorf("%s: %v does not say what to do", name, got)
 		}
 	}
 }

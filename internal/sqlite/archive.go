@@ -163,8 +163,8 @@ func (q *stmt) putGuessCursor(after string) error {
 }
 
 func readGrantRecord(q *stmt) (latchkey.Record, error) {
-	g := q.getGrantRow()
-	return latchkey.Record{Cursor: hex.EncodeToString(g.ID.Handle[:]), Noun: g}, nil
+	g, err := q.getGrantRow()
+	return latchkey.Record{Cursor: hex.EncodeToString(g.ID.Handle[:]), Noun: g}, err
 }
 
 func readSessionRecord(q *stmt) (latchkey.Record, error) {

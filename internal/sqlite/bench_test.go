@@ -107,6 +107,61 @@ func BenchmarkStartChallenge(b *testing.B) {
 	}
 }
 
+// BenchmarkRedeemCode is the verb of a token exchange, shared by 32 writers.
+func BenchmarkRedeemCode(b *testing.B) {
+	var ns storetest.Nouns
+	s := openAt(b, filepath.Join(b.TempDir(), "latchkey.db"))
+	defer func() {
+		if err := s.Close(); err != nil {
+			b.Error(err)
+		}
+	}()
+	now := storetest.Noon()
+	p := ns.Project("Bench")
+	if err := s.CreateProject(b.Context(), p, nil, ns.Event(latchkey.ProjectCreated, p.ID, now)); err != nil {
+		b.Fatal(err)
+	}
+	codes := make(chan latchkey.AuthorizationCode, b.N)
+	const writers = 32
+	each := func(do func() error) {
+		var wg sync.WaitGroup
+		share := make(chan struct{}, writers)
+		for range writers {
+			wg.Go(func() {
+				for range share {
+					if err := do(); err != nil {
+						b.Error(err)
+					}
+				}
+			})
+		}
+		for range b.N {
+			share <- struct{}{}
+		}
+		close(share)
+		wg.Wait()
+	}
+	each(func() error {
+		started, err := s.StartChallenge(b.Context(), ns.Start(ns.Challenge(p.ID, ns.Email(), now)), now)
+		if err != nil {
+			return err
+		}
+		out, err := s.CompleteChallenge(b.Context(), ns.Attempt(started.Challenge, now), now)
+		codes <- out.Code
+		return err
+	})
+	b.ReportAllocs()
+	b.ResetTimer()
+	each(func() error {
+		out, err := s.RedeemCode(b.Context(), ns.Redemption(<-codes, now), now)
+		if err == nil {
+			err = out.Verdict
+		}
+		return err
+	})
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "verbs/s")
+}
+
 func login(b *testing.B, s *Store, ns *storetest.Nouns, p latchkey.ProjectID, to latchkey.Address, now time.Time) error {
 	started, err := s.StartChallenge(b.Context(), ns.Start(ns.Challenge(p, to, now)), now)
 	if err != nil {

@@ -13,13 +13,12 @@ const (
 	insertCode  = `INSERT INTO codes (` + codeColumns + `) VALUES (?, ?, ?, ?, ?, ?, ?)`
 	spendCode   = `UPDATE codes SET grant_id = ? WHERE id = ?`
 
-	grantColumns = `g.id, g.project, g.client, g.user, g.epoch, g.channel, g.scope, g.payload, g.session, g.generation, g.auth_time,
-		g.created, g.rotated, g.expires, g.revoked`
+	grantColumns = `g.id, g.project, g.client, g.user, g.session, g.generation, g.rotated, g.expires, g.revoked, g.said` // said is packed
 	grantByID    = `SELECT ` + grantColumns + ` FROM grants g WHERE g.id = ?`
 	grantsOfUser = `SELECT ` + grantColumns + ` FROM grants g WHERE g.user = ? AND g.revoked = 0 AND g.expires > ?
 		ORDER BY g.id DESC`
-	insertGrant = `INSERT INTO grants (id, project, client, user, epoch, channel, scope, payload, session, generation,
-		auth_time, created, rotated, expires, revoked) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+	insertGrant = `INSERT INTO grants (id, project, client, user, session, generation, rotated, expires, revoked, said)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 	rotateGrant  = `UPDATE grants SET generation = ?, rotated = ?, revoked = ? WHERE id = ?`
 	revokeGrant  = `UPDATE grants SET revoked = ? WHERE id = ? AND revoked = 0`
 	leaveSession = `UPDATE grants SET session = ?, revoked = ? WHERE id = ? AND revoked = 0`
@@ -145,7 +144,7 @@ func (c *conn) insertCode(a latchkey.AuthorizationCode) error {
 	q.putInt(int64(a.Client))
 	q.putUUID(a.User.UUID)
 	q.putTime(a.Expires)
-	q.putHandle(a.Grant.Handle)
+	q.putBlob(a.Grant.Handle[:]) // as many zeros for none: the row stays as long as it is, and is spent in place
 	p := c.packer()
 	packCode(p, a)
 	q.putBlob(p.b)
@@ -184,7 +183,7 @@ func (c *conn) grant(id latchkey.GrantID) (g latchkey.Grant, err error) {
 	if found, err := q.row(); !found {
 		return g, err
 	}
-	return q.getGrantRow(), nil
+	return q.getGrantRow()
 }
 
 // getGrantRows reads every row.
@@ -194,7 +193,11 @@ func (q *stmt) getGrantRows() (gs []latchkey.Grant, err error) {
 		if !found {
 			return gs, err
 		}
-		gs = append(gs, q.getGrantRow())
+		g, err := q.getGrantRow()
+		if err != nil {
+			return nil, err
+		}
+		gs = append(gs, g)
 	}
 }
 
@@ -221,31 +224,38 @@ func (c *conn) insertGrant(g latchkey.Grant) error {
 	q.putUUID(g.Project.UUID)
 	q.putInt(int64(g.Client))
 	q.putUUID(g.User.UUID)
-	q.putInt(int64(g.Epoch))
-	q.putText(string(g.Channel))
-	q.putText(g.Scope)
-	q.putText(g.Payload)
 	q.putHandle(g.Session.Handle)
 	q.putInt(int64(g.Generation))
-	q.putTime(g.AuthTime)
-	q.putTime(g.Created)
 	q.putTime(g.Rotated)
 	q.putTime(g.Expires)
 	q.putTime(g.Revoked)
+	p := c.packer()
+	p.int(int64(g.Epoch))
+	p.text(string(g.Channel))
+	p.text(g.Scope)
+	p.text(g.Payload)
+	p.time(g.AuthTime)
+	p.time(g.Created)
+	q.putBlob(p.b)
 	return q.exec()
 }
 
-// getGrantRow reads grantColumns.
-func (q *stmt) getGrantRow() (g latchkey.Grant) {
+// getGrantRow reads grantColumns. A row without a grant (standing) gives zero.
+func (q *stmt) getGrantRow() (g latchkey.Grant, err error) {
 	g.ID.Handle = q.getHandle()
+	if g.ID.IsZero() {
+		return g, nil
+	}
 	g.Project = q.getProject()
 	g.Client = q.getClient()
 	g.User = q.getUser()
-	g.Epoch = int(q.getInt())
-	g.Channel = q.getChannel()
-	g.Scope, g.Payload = q.getText(), q.getText()
 	g.Session.Handle = q.getHandle()
 	g.Generation = uint32(q.getInt()) // was one when it was stored
-	g.AuthTime, g.Created, g.Rotated, g.Expires, g.Revoked = q.getTime(), q.getTime(), q.getTime(), q.getTime(), q.getTime()
-	return g
+	g.Rotated, g.Expires, g.Revoked = q.getTime(), q.getTime(), q.getTime()
+	u := unpacker{s: q.getText()}
+	g.Epoch = int(u.int())
+	g.Channel = latchkey.Channel(u.text())
+	g.Scope, g.Payload = u.text(), u.text()
+	g.AuthTime, g.Created = u.time(), u.time()
+	return g, u.end()
 }

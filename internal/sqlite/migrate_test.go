@@ -97,6 +97,9 @@ func TestPackedMigration(t *testing.T) {
 		INSERT INTO codes VALUES (x'000000000000000000000000000000000000000000000004', x'00000000000000000000000000000002', 7,
 			x'00000000000000000000000000000009', 0, 'phone', '', '', '', '', '', 3000000, 9000000,
 			x'000000000000000000000000000000000000000000000005', 2000000, NULL);
+		INSERT INTO grants VALUES (x'000000000000000000000000000000000000000000000006', x'00000000000000000000000000000002', 7,
+			x'00000000000000000000000000000009', 3, 'phone', 'offline openid', 'p:1;ä', 2, 2000000, 3000000, 4000000, 9000000, 8000000,
+			x'0000000000000000000000000000000000000000000000ff');
 		INSERT INTO outbox VALUES (x'000000000000000000000000000000000000000000000001', 1, x'00000000000000000000000000000002', 'email',
 			'änn@example.com', 'de', 6, 1, 0, 2, 4000000, 9000000, 'access')`)
 	project := latchkey.ProjectID{UUID: latchkey.UUID{15: 2}}
@@ -141,6 +144,15 @@ func TestPackedMigration(t *testing.T) {
 			}
 			return err
 		}))
+	}
+	grant := latchkey.Grant{
+		ID: latchkey.GrantID{Handle: latchkey.Handle{23: 6}}, Project: project, Client: 7, User: user, Epoch: 3, Channel: latchkey.Phone,
+		Scope: "offline openid", Payload: "p:1;ä", Session: latchkey.SessionID{Handle: latchkey.Handle{23: 0xff}}, Generation: 2,
+		AuthTime: time.UnixMicro(2000000).UTC(), Created: started, Rotated: time.UnixMicro(4000000).UTC(), Expires: expires,
+		Revoked: time.UnixMicro(8000000).UTC(),
+	}
+	if _, got, err := s.Standing(t.Context(), user, grant.ID); err != nil || got != grant {
+		t.Errorf("the grant is\n%+v after the migration (%v), want\n%+v", got, err, grant)
 	}
 	until := time.UnixMicro(8000000).UTC()
 	ms, err := s.ClaimMessages(t.Context(), 10, until, time.UnixMicro(5000000).UTC())

@@ -44,8 +44,9 @@ func (s *Store) Standing(ctx context.Context, id latchkey.UserID, grant latchkey
 		if found, err := q.row(); !found {
 			return u, err
 		}
-		u, err = q.getUserRow()
-		g = q.getGrantRow()
+		if u, err = q.getUserRow(); err == nil {
+			g, err = q.getGrantRow()
+		}
 		return u, err
 	})
 	return u, g, err

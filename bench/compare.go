@@ -112,6 +112,9 @@ func (c *comparison) measure(ctx context.Context) error {
 		{Name: "logins", Unit: "/s"}, {Name: "server CPU a login", Unit: " µs"}, {Name: "p99 of start", Unit: " ms"},
 		{Name: "p99 of confirm", Unit: " ms"}, {Name: "memory at most", Unit: " MiB"},
 	}
+	if o.Store == "postgres" {
+		c.Rows = append(c.Rows, comparable{Name: "PostgreSQL's CPU a login", Unit: " µs"})
+	}
 	for n := range c.Pairs {
 		for k := range 2 {
 			which := (n + k) % 2 // base first, then now first: whoever comes second gains or loses by it in half of the pairs
@@ -123,8 +126,8 @@ func (c *comparison) measure(ctx context.Context) error {
 			x := r.Runs[0]
 			for i, v := range []float64{
 				x.PerSecond, x.ServerCPU.Seconds() * 1e6, x.Start.P99.Seconds() * 1e3, x.Confirm.P99.Seconds() * 1e3,
-				float64(x.Memory.Peak) / (1 << 20),
-			} {
+				float64(x.Memory.Peak) / (1 << 20), x.StoreCPU.Seconds() * 1e6,
+			}[:len(c.Rows)] {
 				row := &c.Rows[i]
 				if which == 0 {
 					row.Base = append(row.Base, v)

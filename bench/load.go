@@ -29,6 +29,7 @@ type result struct {
 	Token        spread        `json:"token"`
 	ServerCPU    time.Duration `json:"server_cpu_per_login_ns"`
 	GeneratorCPU time.Duration `json:"generator_and_sink_cpu_per_login_ns"`
+	StoreCPU     time.Duration `json:"store_cpu_per_login_ns,omitempty"` // of PostgreSQL
 	Memory       memory        `json:"memory"`
 	Costs        []cost        `json:"costs,omitempty"`
 	Parts        []part        `json:"parts,omitempty"`
@@ -104,14 +105,14 @@ type window struct {
 	profile    string // the file; empty without one
 }
 
-type cpuTimes struct{ server, self time.Duration }
+type cpuTimes struct{ server, self, store time.Duration }
 
 // watch waits for the warm-up to pass and then for the window, and takes the times at both ends.
 func (v *window) watch(ctx context.Context, o options, s *server) (err error) {
 	if err := sleep(ctx, o.Warmup); err != nil {
 		return err
 	}
-	if v.from, err = readCPU(s.pid); err != nil {
+	if v.from, err = s.cpu(); err != nil {
 		return err
 	}
 	v.start = time.Now()
@@ -124,7 +125,7 @@ func (v *window) watch(ctx context.Context, o options, s *server) (err error) {
 		return err
 	}
 	v.end = time.Now()
-	v.to, err = readCPU(s.pid)
+	v.to, err = s.cpu()
 	return err
 }
 
@@ -150,6 +151,7 @@ func (v *window) summarise(crew []*worker) result {
 	r.PerSecond = float64(n) / r.Took.Seconds()
 	r.ServerCPU = (v.to.server - v.from.server) / time.Duration(max(n, 1))
 	r.GeneratorCPU = (v.to.self - v.from.self) / time.Duration(max(n, 1))
+	r.StoreCPU = (v.to.store - v.from.store) / time.Duration(max(n, 1))
 	return r
 }
 

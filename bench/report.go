@@ -39,10 +39,10 @@ func (r report) print(out io.Writer) {
 		}
 		fmt.Fprintln(t)
 	}
-	row("users", "logins", "logins/s", "of bare/2", "server CPU/login", "bench CPU/login", "memory now", "peak")
+	row("users", "logins", "logins/s", "of bare/2", "server CPU/login", "PostgreSQL's", "bench CPU/login", "memory now", "peak")
 	for _, x := range r.Runs {
 		row(x.Users, x.Logins, fmt.Sprintf("%.0f", x.PerSecond), fmt.Sprintf("%.3f", r.ratio(x)), micro(x.ServerCPU),
-			micro(x.GeneratorCPU), mib(x.Memory.Resident), mib(x.Memory.Peak))
+			micro(x.StoreCPU), micro(x.GeneratorCPU), mib(x.Memory.Resident), mib(x.Memory.Peak))
 	}
 	row()
 	row("users", "call", "p50", "p95", "p99", "max")

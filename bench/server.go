@@ -239,6 +239,15 @@ func (s *server) metrics() string {
 
 func (s *server) memory() (memory, error) { return readMemory(s.pid) }
 
+// cpu is readCPU, with PostgreSQL's processes where they are the store.
+func (s *server) cpu() (cpuTimes, error) {
+	c, err := readCPU(s.pid)
+	if err == nil && s.postgres != nil {
+		c.store, err = s.postgres.CPU()
+	}
+	return c, err
+}
+
 // stop ends the server as an operator would, and removes its database. A server that fails to stop in good order
 // fails the run. Stopping twice is fine.
 func (s *server) stop() (err error) {

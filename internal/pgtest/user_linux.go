@@ -2,6 +2,7 @@ package pgtest
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"os/user"
@@ -53,7 +54,11 @@ func demote(cmd *exec.Cmd) {
 // signalAll sends a signal to the server and to every process that it started.
 func (s *Server) signalAll(t testing.TB, sig syscall.Signal) {
 	t.Helper()
-	for _, pid := range s.processes(t) {
+	pids, err := s.processes()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, pid := range pids {
 		if err := syscall.Kill(pid, sig); err != nil && !errors.Is(err, syscall.ESRCH) {
 			t.Fatalf("signal to process %d: %v", pid, err)
 		}
@@ -61,34 +66,36 @@ func (s *Server) signalAll(t testing.TB, sig syscall.Signal) {
 }
 
 // processes gives the ids of the server and of every process that it started.
-func (s *Server) processes(t testing.TB) []int {
-	t.Helper()
+func (s *Server) processes() ([]int, error) {
 	pids := []int{s.process.Pid}
 	children, err := filepath.Glob("/proc/" + strconv.Itoa(s.process.Pid) + "/task/*/children")
 	if err != nil || len(children) == 0 {
-		t.Fatalf("the server's processes are not to be found: %v", err)
+		return nil, fmt.Errorf("the server's processes are not to be found: %v", err)
 	}
 	for _, file := range children {
 		list, err := os.ReadFile(file)
 		if err != nil {
-			t.Fatal(err)
+			return nil, err
 		}
 		for _, field := range strings.Fields(string(list)) {
 			pid, err := strconv.Atoi(field)
 			if err != nil {
-				t.Fatal(err)
+				return nil, err
 			}
 			pids = append(pids, pid)
 		}
 	}
-	return pids
+	return pids, nil
 }
 
 // CPU is how much processor time the server's processes that run now have used.
-func (s *Server) CPU(t testing.TB) time.Duration {
-	t.Helper()
+func (s *Server) CPU() (time.Duration, error) {
+	pids, err := s.processes()
+	if err != nil {
+		return 0, err
+	}
 	var ticks int
-	for _, pid := range s.processes(t) {
+	for _, pid := range pids {
 		stat, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
 		if err != nil {
 			continue // it has just ended
@@ -100,5 +107,5 @@ func (s *Server) CPU(t testing.TB) time.Duration {
 			ticks += n
 		}
 	}
-	return time.Duration(ticks) * (time.Second / 100) // USER_HZ
+	return time.Duration(ticks) * (time.Second / 100), nil // USER_HZ
 }

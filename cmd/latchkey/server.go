@@ -137,7 +137,7 @@ func newServer(ctx context.Context, h house) (*server, error) {
 	s.main = s.httpServer(api.Before(httpapi.SingleSlashes(mux)))
 	crowd := newCrowd(s.main, s.lobby, files)
 	if s.lobby != nil {
-		s.lobby.IdleTimeout, s.lobby.Closing, s.lobby.Now, s.lobby.Holds = s.main.IdleTimeout, s.closing, h.now, crowd.add
+		s.lobby.Server, s.lobby.Closing, s.lobby.Now, s.lobby.Holds = s.main, s.closing, h.now, crowd.add
 	}
 	return s, nil
 }

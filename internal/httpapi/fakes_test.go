@@ -55,6 +55,9 @@ func (s *spy) dead() error {
 func (s *spy) Challenge(ctx context.Context, id latchkey.ChallengeID) (latchkey.Challenge, error) {
 	c, err := s.Store.Challenge(ctx, id)
 	s.reads.Add(1)
+	if err := s.dead(); err != nil {
+		return latchkey.Challenge{}, err
+	}
 	if s.onRead != nil {
 		s.onRead()
 	}

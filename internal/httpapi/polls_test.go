@@ -171,7 +171,7 @@ func inBothWays(t *testing.T, test func(t *testing.T, lobby bool)) {
 }
 
 // start serves s over TCP, with a lobby or without, until Close.
-func start(t *testing.T, s *httpapi.Server, lobby bool) *httptest.Server {
+func start(t *testing.T, s *httpapi.Server, lobby bool, options ...func(*http.Server)) *httptest.Server {
 	t.Helper()
 	var l *polls.Lobby
 	if lobby {
@@ -182,12 +182,16 @@ func start(t *testing.T, s *httpapi.Server, lobby bool) *httptest.Server {
 		if l == nil {
 			t.Skip("this system has no lobby")
 		}
-		l.Now, l.IdleTimeout, l.Closing = time.Now, time.Minute, s.Login.Closing
+		l.Now, l.Closing = time.Now, s.Login.Closing
 		s.Lobby = l
 	}
 	srv := httptest.NewUnstartedServer(s.Handler())
 	srv.Config.ReadTimeout = time.Second // for slow clients, not for one that waits
+	for _, o := range options {
+		o(srv.Config)
+	}
 	if l != nil {
+		l.Server, srv.Config.IdleTimeout = srv.Config, time.Minute
 		srv.Listener = withLobby{srv.Listener, l}
 		go func() { _ = srv.Config.Serve(l) }()
 		go func() { _ = l.Run(context.Background()) }()
@@ -487,5 +491,106 @@ func TestPollPlacesAddUp(t *testing.T) {
 	all.Wait()
 	for range most { // nobody is counted any more
 		w.get("/api/otc/code", pollQuery(w, jwtEmail, "x"), "From-Test", "192.0.2.0").fails(408, "003-061")
+	}
+}
+
+// TestAskedAgainIsTheSameCall: a poll that is asked again on its connection, which the lobby does without net/http, is counted
+// against limits and places, observed, logged and answered as one that comes by the front door, and sees what has changed meanwhile.
+func TestAskedAgainIsTheSameCall(t *testing.T) {
+	t.Parallel()
+	type seen struct {
+		status int
+		body   string
+		header http.Header
+		logged string
+		called string
+	}
+	ask := func(t *testing.T, lobby bool, header string) (all []seen) {
+		var held ward
+		w := newWorld(t, limited(t, "poll-client=8/1h"), func(w *world) {
+			w.server.Login.Hold = 100 * time.Millisecond
+			held = watch(w.server)
+		})
+		observed := make(chan string, 1)
+		w.server.Observe = func(route, method string, status int, _ time.Duration) { observed <- fmt.Sprint(route, method, status) }
+		m := w.startLink(jwtEmail)
+		<-observed
+		connections := 0
+		srv := start(t, w.server, lobby, func(s *http.Server) {
+			s.ConnState = func(_ net.Conn, state http.ConnState) {
+				if state == http.StateNew {
+					connections++
+				}
+			}
+		})
+		defer srv.Close()
+		c, err := net.Dial("tcp", srv.Listener.Addr().String())
+		w.must(err)
+		defer func() { _ = c.Close() }()
+		answers := bufio.NewReader(c)
+		ids := map[string]bool{}
+		step := func() {
+			t.Helper()
+			before := len(w.log.String())
+			_, err := fmt.Fprintf(c, "GET /api/otc/code?%s HTTP/1.1\r\nHost: x\r\nX-From: 192.0.2.1\r\nOrigin: %s\r\n%s\r\n", pollQuery(w, jwtEmail, m.Challenge.String()).Encode(), origin, header)
+			w.must(err)
+			a, err := http.ReadResponse(answers, nil)
+			w.must(err)
+			body, err := io.ReadAll(a.Body)
+			w.must(err)
+			_ = a.Body.Close()
+			got := seen{a.StatusCode, strings.Replace(string(body), w.codeOf(m), "the code", 1), a.Header, "", <-observed}
+			id := a.Header.Get("X-Request-Id")
+			for line := range strings.Lines(w.log.String()[before:]) {
+				var attrs map[string]any
+				w.must(json.Unmarshal([]byte(line), &attrs))
+				if attrs["msg"] == "request" {
+					got.logged = fmt.Sprint(attrs["request_id"] == id, attrs["method"], attrs["route"], attrs["status"], attrs["error"])
+				}
+			}
+			if header == "" {
+				if len(id) != 16 || ids[id] {
+					t.Errorf("the request id is %q, want a new one", id)
+				}
+				ids[id] = true
+				a.Header.Del("X-Request-Id")
+			}
+			a.Header.Del("Date")
+			all = append(all, got)
+		}
+		for range 4 {
+			step()
+			<-held.in
+			<-held.out
+		}
+		w.approve(jwtEmail, m)
+		step()
+		w.store.die(&latchkey.Error{Code: latchkey.Unavailable, Err: errors.New("disk on fire")})
+		step()
+		w.store.die(nil)
+		step()
+		step()
+		step() // one too many
+		if lobby && connections != 2 {
+			t.Errorf("net/http was given the connection %d times, want 2", connections)
+		}
+		if n := w.bell.Waiting(); n != 0 {
+			t.Errorf("the bell has %d lines left", n)
+		}
+		return all
+	}
+	for name, header := range map[string]string{"no request id": "", "a request id": "X-Request-Id: find-me\r\n"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			want, got := ask(t, false, header), ask(t, true, header)
+			for i, status := range []int{408, 408, 408, 408, 200, 503, 200, 200, 429} {
+				if want[i].status != status {
+					t.Errorf("question %d is answered %d by net/http, want %d", i+1, want[i].status, status)
+				}
+				if !reflect.DeepEqual(got[i], want[i]) {
+					t.Errorf("question %d in the lobby:\n%+v\nwith net/http:\n%+v", i+1, got[i], want[i])
+				}
+			}
+		})
 	}
 }

@@ -153,33 +153,25 @@ func (s *Service) attempt(r CompleteRequest, p latchkey.Project, now time.Time) 
 // before it splits it.
 func WithQuery(target string, pairs ...string) string {
 	base, query, _ := strings.Cut(target, "?")
-	length := len(target)
-	for _, p := range pairs {
-		length += len(p) + len("?=")
-	}
 	var b strings.Builder
-	b.Grow(length)
 	b.WriteString(base)
 	sep := byte('?')
-	for i := 0; i < len(pairs); i += 2 {
+	add := func(pair string) {
 		b.WriteByte(sep)
-		b.WriteString(pairs[i])
-		b.WriteByte('=')
-		b.WriteString(strings.ReplaceAll(url.QueryEscape(pairs[i+1]), "+", "%20"))
+		b.WriteString(pair)
 		sep = '&'
 	}
-	for query != "" {
-		var part string
-		part, query, _ = strings.Cut(query, "&")
+	for i := 0; i < len(pairs); i += 2 {
+		add(pairs[i] + "=" + strings.ReplaceAll(url.QueryEscape(pairs[i+1]), "+", "%20"))
+	}
+	for part := range strings.SplitSeq(query, "&") {
 		name, _, _ := strings.Cut(part, "=")
 		taken := part == ""
 		for i := 0; i < len(pairs); i += 2 {
 			taken = taken || name == pairs[i]
 		}
 		if !taken {
-			b.WriteByte(sep)
-			b.WriteString(part)
-			sep = '&'
+			add(part)
 		}
 	}
 	return b.String()

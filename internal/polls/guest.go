@@ -2,6 +2,8 @@ package polls
 
 import (
 	"bytes"
+	"container/list"
+	"crypto/sha256"
 	"crypto/tls"
 	"io"
 	"net"
@@ -9,28 +11,28 @@ import (
 	"time"
 )
 
-// A Guest is one poll in the Lobby, from before its handler looks for the first time until its connection goes on.
+// A Guest is one poll in the Lobby, from before its handler looks for the first time until its connection goes on. When its
+// client asks again it is the same Guest.
 type Guest struct {
 	lobby  *Lobby
 	conn   net.Conn
-	before []byte   // what came on conn behind the request and was read with it
+	before []byte            // what came on conn behind the request and was read with it
+	asked  [sha256.Size]byte // of the request, every byte of it; zero if nobody has seen them
+	hold   time.Duration
 	header []string // of the answer, as names and values by turns: half the size of a http.Header
-	answer Answer
+	answer Answer   // nil once it is given
 
-	// Run's own, from when the Guest is parked.
-	n       uint64
-	state   state
-	known   bool // conn was watched before
-	armed   bool // conn is watched, and nothing happened since
-	early   bool // bytes have come, which are the next request's
-	gone    bool // the client has left
-	spent   bool // no more waiting
-	rung    bool // another look is owed
-	last    bool // its client asked for the connection to be closed after the answer
-	spilled bool // its answer is not quick, and not counted any more
-	turn    uint64
-	hold    *time.Timer // how long it waits
-	alarm   *time.Timer // how long anything else takes
+	// Under the Lobby's lock, from when the Guest is parked.
+	n     uint64
+	state state
+	known bool // conn was watched before
+	armed bool // conn is watched, and nothing happened since
+	early bool // bytes have come, which are the next request's
+	gone  bool // the client has left
+	spent bool // no more waiting
+	rung  bool // another look is owed
+	last  bool // its client asked for the connection to be closed after the answer
+	alarm alarm
 }
 
 // An Answer writes the answer of a poll and reports true, or writes nothing and reports false, if there is nothing to say yet.
@@ -38,30 +40,18 @@ type Guest struct {
 // the poll was parked.
 type Answer func(w http.ResponseWriter, over bool) bool
 
-type state int
-
-const (
-	arriving state = iota
-	waiting
-	due       // to be answered
-	answering // elsewhere
-	idle      // answered
-	leaving   // answered, to be closed in a moment
-	left
-)
-
-// A sighting is what the system says of a connection.
-type sighting int
-
-const (
-	moved sighting = iota // bytes came
-	gone                  // its client's side ended
-)
+// An alarm is when something is late, in a line of others that have as long.
+type alarm struct {
+	at    time.Time
+	line  *list.List
+	place *list.Element // nil: there is none
+}
 
 // Guest gives who can wait here for the answer to r, or nil for whom net/http must keep: whoever speaks something else than
 // HTTP/1.1, or has sent a body that was not read to its end.
 func (l *Lobby) Guest(w http.ResponseWriter, r *http.Request) *Guest {
-	if l == nil || r.ProtoMajor != 1 || r.ProtoMinor != 1 || r.Method == http.MethodHead || !hijackable(w) || w.Header().Get("Connection") != "" {
+	behind, ok := behind(w)
+	if l == nil || !ok || r.ProtoMajor != 1 || r.ProtoMinor != 1 || r.Method == http.MethodHead || w.Header().Get("Connection") != "" {
 		return nil
 	}
 	if r.Body != http.NoBody {
@@ -72,30 +62,57 @@ func (l *Lobby) Guest(w http.ResponseWriter, r *http.Request) *Guest {
 			return nil
 		}
 	}
+	if behind != nil {
+		return behind.guest
+	}
 	return &Guest{lobby: l, last: r.Close}
 }
 
-// hijackable reports whether there is a connection behind w that can be had.
-func hijackable(w http.ResponseWriter) bool {
+// behind gives what w writes to: a reply of ours when a guest asks again, and nil when it is a connection of net/http that
+// can be had.
+func behind(w http.ResponseWriter) (again *reply, ok bool) {
 	for {
 		switch v := w.(type) {
+		case *reply:
+			return v, v.guest != nil
 		case http.Hijacker:
-			return true
+			return nil, true
 		case interface{ Unwrap() http.ResponseWriter }:
 			w = v.Unwrap()
 		default:
-			return false
+			return nil, false
 		}
 	}
 }
 
 // Wake has the poll look again. It may be called at any time, before Park and after the answer too.
-func (g *Guest) Wake() { g.lobby.push(event{kind: woken, g: g}) }
+func (g *Guest) Wake() {
+	l := g.lobby
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	g.rung = true
+	l.turnTo(g)
+}
 
 // Park takes the connection of w over, until answer has answered, after hold at the latest. If it gives false, nothing
 // happened; else the handler must not touch w any more.
 func (g *Guest) Park(w http.ResponseWriter, hold time.Duration, answer Answer) bool {
 	header := flat(w.Header())
+	again, _ := behind(w)
+	if again == nil && !g.takeOver(w) {
+		return false
+	}
+	g.header, g.answer, g.hold = header, answer, hold
+	if again != nil {
+		again.parked = true // whoever has called the handler goes on with that
+	} else {
+		g.lobby.welcome(g)
+	}
+	return true
+}
+
+// takeOver gets the connection from net/http, with what was read of it and not used.
+func (g *Guest) takeOver(w http.ResponseWriter) bool {
 	conn, unread, err := http.NewResponseController(w).Hijack()
 	if err != nil {
 		return false
@@ -104,17 +121,16 @@ func (g *Guest) Park(w http.ResponseWriter, hold time.Duration, answer Answer) b
 	g.before = bytes.Clone(before)
 	if v, ok := conn.(visitor); ok {
 		back := v.visit()
+		if back.alone && len(g.before)+len(back.before) == 0 {
+			g.asked = back.sum
+		}
 		g.known, g.before, conn = true, append(g.before, back.before...), back.Conn
 	}
-	if t, ok := conn.(*tls.Conn); ok {
-		slim(t)
+	g.early = len(g.before) > 0
+	if t, ok := conn.(*tls.Conn); ok && !slim(t) {
+		g.early = true
 	}
-	g.conn, g.header, g.answer = conn, header, answer
-	if g.lobby.Holds != nil {
-		g.lobby.Holds(+1)
-	}
-	g.hold = time.AfterFunc(hold, func() { g.lobby.push(event{kind: over, g: g}) })
-	g.lobby.push(event{kind: parked, g: g})
+	g.conn = conn
 	return true
 }
 
@@ -127,45 +143,4 @@ func flat(h http.Header) []string {
 		}
 	}
 	return out
-}
-
-// returned is a connection that was in the Lobby, on its way back to net/http: its Read gives what was read too early first.
-type returned struct {
-	net.Conn
-	before []byte
-}
-
-// A visitor is a returned, by TLS or not.
-type visitor interface{ visit() *returned }
-
-func (c *returned) visit() *returned { return c }
-
-// Read implements net.Conn.
-func (c *returned) Read(p []byte) (int, error) {
-	if len(c.before) == 0 {
-		return c.Conn.Read(p)
-	}
-	n := copy(p, c.before)
-	if c.before = c.before[n:]; len(c.before) == 0 {
-		c.before = nil
-	}
-	return n, nil
-}
-
-// secured is a returned by TLS, which net/http asks it for.
-type secured struct {
-	*returned
-	tls *tls.Conn
-}
-
-// ConnectionState is what becomes of http.Request.TLS.
-func (c secured) ConnectionState() tls.ConnectionState { return c.tls.ConnectionState() }
-
-// backFrom gives the connection of g as net/http gets it.
-func (g *Guest) backFrom() net.Conn {
-	r := &returned{g.conn, g.before}
-	if t, ok := g.conn.(*tls.Conn); ok {
-		return secured{r, t}
-	}
-	return r
 }

@@ -30,13 +30,17 @@ type hall struct {
 	ran     chan struct{}
 
 	// Options.
-	hold    time.Duration                   // an hour
-	idle    time.Duration                   // a minute
-	wrap    func(net.Listener) net.Listener // what stands between the network and the server
-	config  *tls.Config                     // nil: no TLS
-	unaided bool                            // polls wait on net/http's goroutines
-	before  func(w *wait)                   // called before a poll is parked
-	looked  func(w *wait)                   // called by each look, after it has seen what there is
+	hold    time.Duration                                      // an hour
+	idle    time.Duration                                      // a minute
+	read    time.Duration                                      // 10 s
+	wrap    func(net.Listener) net.Listener                    // what stands between the network and the server
+	config  *tls.Config                                        // nil: no TLS
+	unaided bool                                               // polls wait on net/http's goroutines
+	again   bool                                               // a poll that is dialled is one that was asked twice before
+	before  func(w *wait)                                      // called before a poll is parked
+	looked  func(w *wait)                                      // called by each look, after it has seen what there is
+	atOnce  func(rw http.ResponseWriter, r *http.Request) bool // may answer a poll instead
+	warming atomic.Bool                                        // no option is in force: a poll is asked for the first two times
 }
 
 // A wait is one poll that is held.
@@ -62,7 +66,7 @@ func (w *wait) answer(rw http.ResponseWriter, over bool) bool {
 	w.mu.Lock()
 	text := w.text
 	w.mu.Unlock()
-	if w.h.looked != nil {
+	if w.h.looked != nil && !w.h.warming.Load() {
 		w.h.looked(w)
 	}
 	status := http.StatusOK
@@ -88,6 +92,9 @@ func (h *hall) serve(rw http.ResponseWriter, r *http.Request) {
 		return
 	}
 	_, _ = io.Copy(io.Discard, io.LimitReader(r.Body, 5)) // as far as 5 bytes, for bodies of which something is left
+	if h.atOnce != nil && h.atOnce(rw, r) {
+		return
+	}
 	rw.Header().Add("Vary", "Origin")
 	w := &wait{h: h, done: make(chan struct{})}
 	var g *polls.Guest
@@ -96,7 +103,7 @@ func (h *hall) serve(rw http.ResponseWriter, r *http.Request) {
 	}
 	if g != nil {
 		w.wake = g.Wake
-		if h.before != nil {
+		if h.before != nil && !h.warming.Load() {
 			h.before(w)
 		}
 		if !g.Park(rw, h.hold, w.answer) {
@@ -134,18 +141,18 @@ func newHall(t *testing.T, options ...func(*hall)) *hall {
 	}
 	h := &hall{
 		t: t, lobby: l, closing: make(chan struct{}), waits: make(chan *wait, 5000), ended: make(chan bool, 5000), ran: make(chan struct{}),
-		hold: time.Hour, idle: time.Minute, wrap: func(l net.Listener) net.Listener { return l },
+		hold: time.Hour, idle: time.Minute, read: 10 * time.Second, wrap: func(l net.Listener) net.Listener { return l },
 	}
 	for _, o := range options {
 		o(h)
 	}
-	h.server = &http.Server{Handler: http.HandlerFunc(h.serve), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: time.Minute}
+	h.server = &http.Server{Handler: http.HandlerFunc(h.serve), ReadHeaderTimeout: h.read, IdleTimeout: h.idle}
 	h.server.ConnState = func(_ net.Conn, s http.ConnState) {
 		if s == http.StateNew {
 			h.fresh.Add(1)
 		}
 	}
-	l.IdleTimeout, l.Closing, l.Now, l.Holds = h.idle, h.closing, time.Now, func(delta int) { h.open.Add(int64(delta)) }
+	l.Server, l.Closing, l.Now, l.Holds = h.server, h.closing, time.Now, func(delta int) { h.open.Add(int64(delta)) }
 	main, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -193,8 +200,24 @@ const (
 func (h *hall) dial(text string) *client {
 	h.t.Helper()
 	c := h.dialBehind("")
+	if h.again && text == poll {
+		h.warm(c, text)
+	}
 	c.send(text)
 	return c
+}
+
+// warm asks twice: from then on the Lobby knows the request.
+func (h *hall) warm(c *client, text string) {
+	h.t.Helper()
+	h.warming.Store(true)
+	for range 2 {
+		c.send(text)
+		(<-h.waits).tell("warm")
+		c.expect(200, "warm", false)
+		<-h.ended
+	}
+	h.warming.Store(false)
 }
 
 // dialBehind opens a connection whose first bytes, below TLS, are header.

@@ -1,25 +1,13 @@
 package polls
 
 import (
+	"container/list"
 	"context"
 	"net"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
-)
-
-const (
-	// atOnce bounds the polls that are being answered at the same time, so that the end of all of them at once does not need
-	// a stack for each. One that takes longer than quick, because its client does not read or the store is slow, makes room
-	// for another: nobody can hold up the rest.
-	atOnce = 64
-	quick  = 20 * time.Millisecond
-	// patience is how long an answer may take to be made and written, as with net/http here: on a machine that has far too much
-	// to do, a late answer is better than none.
-	patience = time.Minute
-	// farewell is between a last answer and the end of a connection on which more has come: closed at once, the client's
-	// side could drop the answer (net/http does the same).
-	farewell = 500 * time.Millisecond
 )
 
 // A Lobby is where polls wait without net/http, whose goroutine and buffers for a connection take ten times the memory of
@@ -28,65 +16,46 @@ const (
 // and goes back to the http.Server as soon as its next byte comes: the Lobby is a net.Listener too, to be served beside
 // the one that connections come by first.
 //
-//	waiting ──woken, over, gone, closing──▶ answering ──nothing yet──▶ waiting
-//	                                            └──written──▶ idle ──a byte──▶ http.Server
+//	waiting ──woken, over, gone, closing──▶ served ──nothing yet──▶ waiting
+//	                                           └──answered──▶ idle ──the same request──▶ served ──▶ waiting
+//	                                                            ├──another request──▶ http.Server
 //	                                                            └──IdleTimeout──▶ closed
 //
-// All of this is one goroutine's say, Run's: whatever happens is an event in its queue. Only the answers are made and
-// written elsewhere, because they may take time. Make one with NewLobby; nil takes nobody.
+// All of this is decided under one lock, by whoever has something to tell: the Bell, a clock, the system's watcher. What may
+// take time is done by a few goroutines that stay, the hands. Make one with NewLobby; nil takes nobody.
 type Lobby struct {
-	// IdleTimeout is how long a connection is kept after an answer.
-	IdleTimeout time.Duration
+	// Server is whose polls wait here: their connections go back to it, and its Handler is called when the same is asked again.
+	// IdleTimeout of it is how long a connection is kept after an answer.
+	Server *http.Server
 	// Closing ends every wait when it is closed.
 	Closing <-chan struct{}
-	// Now is for the Date of answers.
+	// Now is the clock.
 	Now func() time.Time
-	// Holds is told +1 of each connection that comes and -1 of each that goes, back or for good. It may be nil.
+	// Holds is told +1 of each connection that comes and -1 of each that goes, back or for good. It must not wait. It may be nil.
 	Holds func(delta int)
 
-	watch *watcher
-	wake  chan struct{} // holds one token while there are events
-	ready chan struct{} // holds one token while there are connections to accept, or none will come any more
-	done  chan struct{} // closed when Run has ended
+	watch   *watcher
+	wake    chan struct{} // holds one token while Run has something to look at
+	ready   chan struct{} // holds one token while there are connections to accept, or none will come any more
+	over    chan struct{} // closed when Run has ended
+	timer   *time.Timer   // set for next
+	crowded atomic.Bool   // no connection is kept any more
 
-	mu     sync.Mutex
-	queue  []event
-	back   []net.Conn // to be accepted
-	closed bool       // as a listener
-	ended  bool       // Run has
-
-	// Run's own.
+	mu      sync.Mutex
+	work    sync.Cond // of hands that rest
 	guests  map[uint64]*Guest
-	last    uint64 // number that was given to a guest
-	busy    int    // answers that are being made, without those that are not quick
-	backlog []*Guest
-	ending  bool // no poll waits any more
-	crowded bool // no connection is kept any more
+	number  uint64             // of the last guest
+	backlog []*Guest           // due
+	hands   map[*hand]struct{} // at work
+	busy    int                // of them, those that are quick
+	resting int
+	lines   map[time.Duration]*list.List // of guests with an alarm, by how long it is
+	next    time.Time                    // when an alarm may ring; zero: none does
+	back    []net.Conn                   // to be accepted
+	ending  bool                         // no poll waits any more
+	closed  bool                         // as a listener
+	ended   bool                         // Run has
 }
-
-// An event is one thing that happened, to g or to everybody.
-type event struct {
-	kind kind
-	g    *Guest
-	n    uint64   // for stirred: the guest's number; for timer: its turn
-	seen sighting // for stirred
-	done bool     // for told: there was an answer
-	kept bool     // for told: and the connection may be used again
-	calm bool     // for keepAlive: it may be
-}
-
-type kind int
-
-const (
-	parked    kind = iota // g came
-	woken                 // the Bell rang for g
-	over                  // g has waited long enough
-	timer                 // what g waited for did not happen in time
-	stirred               // something happened on g's connection
-	told                  // g's answer was made and written, or there is none yet
-	keepAlive             // connections may be kept, or not any more
-	shut                  // the listener was closed
-)
 
 // NewLobby makes a Lobby that Run and an http.Server have to serve. Where the system has no way to watch many connections
 // with few means it is nil, and polls wait as any request does.
@@ -95,16 +64,20 @@ func NewLobby() (*Lobby, error) {
 	if w == nil || err != nil {
 		return nil, err
 	}
-	return &Lobby{
-		watch: w, wake: make(chan struct{}, 1), ready: make(chan struct{}, 1), done: make(chan struct{}), guests: map[uint64]*Guest{},
-	}, nil
+	l := &Lobby{
+		watch: w, wake: make(chan struct{}, 1), ready: make(chan struct{}, 1), over: make(chan struct{}), timer: time.NewTimer(0),
+		guests: map[uint64]*Guest{}, hands: map[*hand]struct{}{}, lines: map[time.Duration]*list.List{},
+	}
+	l.timer.Stop()
+	l.work.L = &l.mu
+	return l, nil
 }
 
 // Run serves the polls that are parked until the listener was closed and everybody has gone, or until ctx ends: then
 // whoever is left is cut off.
 func (l *Lobby) Run(ctx context.Context) error {
 	defer l.end()
-	go l.watch.run(func(n uint64, s sighting) { l.push(event{kind: stirred, n: n, seen: s}) })
+	go l.watch.run(l.stirred)
 	closing := l.Closing
 	for {
 		select {
@@ -112,24 +85,33 @@ func (l *Lobby) Run(ctx context.Context) error {
 			return nil
 		case <-closing:
 			closing = nil
-			l.endWaits()
+			l.locked(l.endWaits)
+		case <-l.timer.C:
+			l.locked(l.ring)
 		case <-l.wake:
-			for _, e := range l.take() {
-				l.handle(e)
+			if l.locked(l.look); l.ended { // nobody else writes it
+				return nil
 			}
-		}
-		if l.leavable() {
-			return nil
 		}
 	}
 }
 
-// leavable reports that nobody is there and nobody will come. Run ends in the same breath, so that who comes later knows.
-func (l *Lobby) leavable() bool {
+func (l *Lobby) locked(do func()) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.ended = l.closed && len(l.guests) == 0 && len(l.queue) == 0
-	return l.ended
+	do()
+}
+
+// look is what Run does when it is roused. Where nobody is left and nobody will come, that is the end.
+func (l *Lobby) look() {
+	if l.closed {
+		l.crowded.Store(true)
+		l.endWaits()
+	}
+	if l.crowded.Load() {
+		l.dismissIdle()
+	}
+	l.ended = l.closed && len(l.guests) == 0
 }
 
 // end cuts off whoever is left.
@@ -137,42 +119,14 @@ func (l *Lobby) end() {
 	_ = l.Close()
 	l.mu.Lock()
 	l.ended = true
-	left := l.queue
-	l.queue = nil
-	l.mu.Unlock()
-	for _, e := range left {
-		if e.kind == parked {
-			_ = e.g.conn.Close()
-		}
-	}
 	for _, g := range l.guests {
-		g.stop()
-		g.hangUp()
+		l.dismiss(g)
 	}
-	l.watch.close()
-	close(l.done)
-}
-
-// push adds an event to the queue. Nothing happens any more once Run has ended; a connection that comes then is closed.
-func (l *Lobby) push(e event) {
-	l.mu.Lock()
-	ended := l.ended
-	if !ended {
-		l.queue = append(l.queue, e)
-	}
+	l.work.Broadcast()
 	l.mu.Unlock()
-	if ended && e.kind == parked {
-		_ = e.g.conn.Close()
-	}
-	rouse(l.wake)
-}
-
-func (l *Lobby) take() []event {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	q := l.queue
-	l.queue = nil
-	return q
+	l.timer.Stop()
+	l.watch.close()
+	close(l.over)
 }
 
 func rouse(c chan<- struct{}) {
@@ -185,7 +139,8 @@ func rouse(c chan<- struct{}) {
 // KeepAlive says whether connections are kept after an answer, from the start yes. With no, those that are idle are closed.
 func (l *Lobby) KeepAlive(yes bool) {
 	if l != nil {
-		l.push(event{kind: keepAlive, calm: yes})
+		l.crowded.Store(!yes)
+		rouse(l.wake)
 	}
 }
 
@@ -195,7 +150,7 @@ func (l *Lobby) Wait(ctx context.Context) {
 		return
 	}
 	select {
-	case <-l.done:
+	case <-l.over:
 	case <-ctx.Done():
 	}
 }
@@ -223,7 +178,6 @@ func (l *Lobby) Accept() (net.Conn, error) {
 // Close implements net.Listener: from now on nobody is taken back. Idle connections are closed, and polls answered.
 func (l *Lobby) Close() error {
 	l.mu.Lock()
-	was := l.closed
 	l.closed = true
 	left := l.back
 	l.back = nil
@@ -232,9 +186,7 @@ func (l *Lobby) Close() error {
 		_ = c.Close()
 	}
 	rouse(l.ready)
-	if !was {
-		l.push(event{kind: shut})
-	}
+	rouse(l.wake)
 	return nil
 }
 

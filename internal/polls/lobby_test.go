@@ -16,7 +16,12 @@ import (
 )
 
 // transports are the ways in which a poll may come; what is promised is promised by each.
-var transports = map[string]func(*hall){"plain": func(*hall) {}, "TLS": secure}
+var transports = map[string]func(*hall){
+	"plain":       func(*hall) {},
+	"TLS":         secure,
+	"asked again": func(h *hall) { h.again = true },
+	"again, TLS":  func(h *hall) { secure(h); h.again = true },
+}
 
 func byEach(t *testing.T, test func(t *testing.T, by func(*hall))) {
 	t.Helper()
@@ -144,9 +149,8 @@ func TestLooks(t *testing.T) {
 		"never woken":                  {hold: 50 * time.Millisecond, status: 408, body: "over\n"},
 		"its time is over as it looks": {hold: 50 * time.Millisecond, before: func(w *wait) { w.tell("") }, looked: func(*wait) { time.Sleep(100 * time.Millisecond) }, status: 408, body: "over\n"},
 	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			h := newHall(t, func(h *hall) { h.hold, h.before, h.looked = tt.hold, tt.before, tt.looked })
+		byEach(t, func(t *testing.T, by func(*hall)) {
+			h := newHall(t, by, func(h *hall) { h.hold, h.before, h.looked = tt.hold, tt.before, tt.looked })
 			began := time.Now()
 			c := h.dial(poll)
 			w := <-h.waits
@@ -155,7 +159,7 @@ func TestLooks(t *testing.T) {
 			}
 			c.expect(tt.status, tt.body, false)
 			if took := time.Since(began); tt.status == 408 && took < tt.hold {
-				t.Errorf("it was let go after %v, before %v", took, tt.hold)
+				t.Errorf("%s: it was let go after %v, before %v", name, took, tt.hold)
 			}
 			w.tell("late") // after the answer: nothing happens
 			c.send(other)
@@ -303,8 +307,6 @@ func TestClosing(t *testing.T) {
 		var held []*client
 		for range many {
 			held = append(held, h.dial(poll))
-		}
-		for range many {
 			<-h.waits
 		}
 		close(h.closing)
@@ -312,7 +314,9 @@ func TestClosing(t *testing.T) {
 			c.expect(408, "over\n", true)
 			c.ends()
 		}
-		h.dial(poll).expect(408, "over\n", true)
+		late := h.dialBehind("")
+		late.send(poll)
+		late.expect(408, "over\n", true)
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 		defer cancel()
 		if err := h.server.Shutdown(ctx); err != nil {

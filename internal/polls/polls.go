@@ -3,10 +3,12 @@
 // place for them to wait that is smaller than a request of net/http.
 //
 //	polls.go   Places: how many are held, and whose
-//	lobby.go   Lobby: where they wait, and its queue of events
-//	guest.go   Guest: one of them, from net/http and back to it
-//	turns.go   what is done about each event
+//	lobby.go   Lobby: where they wait
+//	guest.go   Guest: one of them, from net/http to the Lobby
+//	turns.go   what is done about whatever happens
+//	hands.go   who does what takes time
 //	answer.go  the answer, as net/http would write it
+//	again.go   the next request: the same again, or back to net/http
 //	slim.go    what TLS can do without
 //	watch_*.go what the system says of their connections
 package polls

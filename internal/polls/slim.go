@@ -12,12 +12,17 @@ import (
 // ask for that, so they are taken by name: only what is a bytes.Buffer, and empty. In a Go where they are called something else
 // nothing happens here, and TestSlim fails.
 //
-// Nobody else may be using c.
-func slim(c *tls.Conn) {
+// Nobody else may be using c. It reports whether everything that came on c was read.
+func slim(c *tls.Conn) (empty bool) {
 	v := reflect.ValueOf(c).Elem()
-	if unread := v.FieldByName("input"); !unread.IsValid() || unread.Type() != reflect.TypeFor[bytes.Reader]() || toReader(unread).Len() > 0 {
-		return // what was decrypted and not read yet lies in rawInput
+	unread := v.FieldByName("input")
+	if !unread.IsValid() || unread.Type() != reflect.TypeFor[bytes.Reader]() {
+		return true
 	}
+	if toReader(unread).Len() > 0 {
+		return false // what was decrypted and not read yet lies in rawInput
+	}
+	empty = true
 	for _, name := range [...]string{"rawInput", "hand"} {
 		f := v.FieldByName(name)
 		if !f.IsValid() || f.Type() != reflect.TypeFor[bytes.Buffer]() {
@@ -25,8 +30,11 @@ func slim(c *tls.Conn) {
 		}
 		if b := (*bytes.Buffer)(unsafe.Pointer(f.UnsafeAddr())); b.Len() == 0 {
 			*b = bytes.Buffer{}
+		} else {
+			empty = false
 		}
 	}
+	return empty
 }
 
 func toReader(f reflect.Value) *bytes.Reader { return (*bytes.Reader)(unsafe.Pointer(f.UnsafeAddr())) }

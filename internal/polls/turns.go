@@ -1,49 +1,56 @@
 package polls
 
-import "time"
+import (
+	"container/list"
+	"time"
+)
 
-// This file is what Run does about each event. Nothing in it waits for anything.
+// This file is what is done about whatever happens, under the Lobby's lock. Nothing in it waits for anything.
 
-func (l *Lobby) handle(e event) {
-	g := e.g
-	if e.kind == stirred {
-		g = l.guests[e.n]
-	}
-	switch {
-	case e.kind == keepAlive:
-		l.crowded = !e.calm
-		l.dismissIdle()
-	case e.kind == shut:
-		l.crowded = true
-		l.endWaits()
-		l.dismissIdle()
-	case g == nil || g.state == left: // it has gone on meanwhile
-	case e.kind == parked:
-		l.welcome(g)
-	case e.kind == woken:
-		g.rung = true
-		l.turnTo(g)
-	case e.kind == over:
-		g.spent = true
-		l.turnTo(g)
-	case e.kind == timer:
-		if e.n == g.turn {
-			l.late(g)
-		}
-	case e.kind == stirred:
-		l.stirred(g, e.seen)
-	case e.kind == told:
-		l.told(g, e)
-	}
+type state int
+
+const (
+	arriving state = iota
+	waiting
+	due     // in the backlog: to be answered, or heard
+	served  // by a hand
+	idle    // answered
+	leaving // answered, to be closed in a moment
+	left
+)
+
+// farewell is between a last answer and the end of a connection on which more has come: closed at once, the client's
+// side could drop the answer (net/http does the same).
+const farewell = 500 * time.Millisecond
+
+// A sighting is what the system says of a connection: bytes came, or its client's side ended.
+type sighting struct {
+	n    uint64 // the guest's number
+	gone bool
 }
 
-// welcome begins the wait of a guest.
+// welcome takes a guest in.
 func (l *Lobby) welcome(g *Guest) {
-	l.last++
-	g.n, g.state = l.last, waiting
+	if l.Holds != nil {
+		l.Holds(+1)
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.number++
+	g.n = l.number
 	l.guests[g.n] = g
-	g.early = len(g.before) > 0
-	g.spent = g.spent || l.ending
+	if l.ended {
+		l.dismiss(g)
+		return
+	}
+	l.wait(g)
+}
+
+// wait begins the wait of a guest.
+func (l *Lobby) wait(g *Guest) {
+	g.state = waiting
+	g.spent = l.ending
+	l.late(g, g.hold)
 	l.arm(g)
 	l.turnTo(g)
 }
@@ -52,7 +59,7 @@ func (l *Lobby) welcome(g *Guest) {
 // does not wait.
 func (l *Lobby) arm(g *Guest) {
 	if err := l.watch.add(g.conn, g.n, !g.early, g.known); err != nil {
-		g.spent, g.gone = true, true
+		g.gone = true
 		return
 	}
 	g.known, g.armed = true, true
@@ -61,105 +68,84 @@ func (l *Lobby) arm(g *Guest) {
 // turnTo answers a guest that waits, if there is a reason to.
 func (l *Lobby) turnTo(g *Guest) {
 	if g.state == waiting && (g.rung || g.spent || g.gone) {
-		g.state = due
-		l.backlog = append(l.backlog, g)
-		l.answerMore()
+		l.serve(g)
 	}
 }
 
-// answerMore begins as many answers as may be made at once.
-func (l *Lobby) answerMore() {
-	for ; len(l.backlog) > 0 && l.busy < atOnce; l.busy++ {
-		g := l.backlog[0]
-		l.backlog[0] = nil
-		l.backlog = l.backlog[1:]
-		g.state, g.rung = answering, false
-		l.alarm(g, quick)
-		over, last := g.spent || g.gone, g.last || g.gone || l.ending || l.crowded
-		g.run(func() { g.tell(over, last) })
-	}
+// serve has a hand see to g.
+func (l *Lobby) serve(g *Guest) {
+	g.state = due
+	l.backlog = append(l.backlog, g)
+	l.hire()
 }
 
-// told goes on after an answer, or after a look that gave none.
-func (l *Lobby) told(g *Guest, e event) {
-	if !g.spilled {
-		l.busy--
-	}
-	g.spilled = false
-	g.turn++ // no alarm any more
-	g.alarm.Stop()
-	if e.done {
-		g.hold.Stop()
+// done goes on after a hand's work.
+func (l *Lobby) done(g *Guest, o outcome) {
+	if g.state == left {
+		return
 	}
 	switch {
-	case !e.done:
+	case o == silent:
 		g.state = waiting
 		if !g.armed {
 			l.arm(g)
 		}
 		l.turnTo(g)
-	case !e.kept && g.early:
-		g.state = leaving
-		l.alarm(g, farewell)
-	case !e.kept || l.crowded:
-		l.dismiss(g)
-	case g.early:
+	case o == parked:
+		l.wait(g)
+	case o == foreign:
 		l.handBack(g)
+	case o == saidLast && g.early:
+		g.state = leaving
+		l.late(g, farewell)
+	case o == saidLast, o == lost, l.crowded.Load():
+		l.dismiss(g)
+	case len(g.before) > 0:
+		l.handBack(g)
+	case g.early:
+		l.serve(g)
 	default:
 		g.state = idle
-		l.alarm(g, l.IdleTimeout)
+		l.late(g, l.Server.IdleTimeout)
 		if !g.armed {
 			l.arm(g)
 		}
 	}
-	l.answerMore()
 }
 
-// late is when what g does took too long.
-func (l *Lobby) late(g *Guest) {
-	switch {
-	case g.state != answering:
-		l.dismiss(g)
-	case !g.spilled:
-		g.spilled = true
-		l.busy--
-		l.alarm(g, patience)
-		l.answerMore()
-	default: // the answer ends with that, and says so
-		g.hangUp()
-	}
-}
-
-// stirred takes note of what happened on a connection.
-func (l *Lobby) stirred(g *Guest, s sighting) {
-	g.armed = false
-	switch {
-	case g.state == idle:
-		l.handBack(g)
-	case s == gone:
-		g.gone = true
-		l.turnTo(g)
-	default:
-		g.early = true
-		if g.state == waiting || g.state == due {
-			l.arm(g)
+// stirred takes note of what happened on connections.
+func (l *Lobby) stirred(all []sighting) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, s := range all {
+		g := l.guests[s.n]
+		if g == nil {
+			continue // it has gone on meanwhile
+		}
+		g.armed = false
+		g.gone = g.gone || s.gone
+		switch {
+		case g.state == idle:
+			l.serve(g)
+		case s.gone:
 			l.turnTo(g)
+		default:
+			g.early = true
+			if g.state == waiting || g.state == due {
+				l.arm(g)
+				l.turnTo(g)
+			}
 		}
 	}
 }
 
 // handBack gives a connection on which something has come to net/http.
 func (l *Lobby) handBack(g *Guest) {
-	l.mu.Lock()
-	closed := l.closed
-	if !closed {
-		l.back = append(l.back, g.backFrom())
-	}
-	l.mu.Unlock()
-	if closed {
+	if l.closed {
 		l.dismiss(g)
 		return
 	}
+	l.back = append(l.back, g.backFrom())
 	l.forget(g)
 	rouse(l.ready)
 }
@@ -170,12 +156,18 @@ func (l *Lobby) dismiss(g *Guest) {
 	g.hangUp()
 }
 
+// hangUp closes the connection: by TLS a goodbye is written first, which may wait for the client.
+func (g *Guest) hangUp() { run(func() { _ = g.conn.Close() }) }
+
 func (l *Lobby) forget(g *Guest) {
-	g.stop()
+	g.alarm.stop()
 	g.state = left
 	delete(l.guests, g.n)
 	if l.Holds != nil {
 		l.Holds(-1)
+	}
+	if l.closed && len(l.guests) == 0 {
+		rouse(l.wake)
 	}
 }
 
@@ -188,11 +180,8 @@ func (l *Lobby) endWaits() {
 	}
 }
 
-// dismissIdle closes the connections of those who wait for nothing, if none may be kept.
+// dismissIdle closes the connections of those who wait for nothing.
 func (l *Lobby) dismissIdle() {
-	if !l.crowded {
-		return
-	}
 	for _, g := range l.guests {
 		if g.state == idle {
 			l.dismiss(g)
@@ -200,21 +189,60 @@ func (l *Lobby) dismissIdle() {
 	}
 }
 
-// alarm has g be late after d, unless it is told to do something else before.
-func (l *Lobby) alarm(g *Guest, d time.Duration) {
-	if g.alarm != nil {
-		g.alarm.Stop()
+// late has g be late after d, unless it is told to be so at another time before.
+func (l *Lobby) late(g *Guest, d time.Duration) {
+	g.alarm.stop()
+	line := l.lines[d]
+	if line == nil {
+		line = list.New()
+		l.lines[d] = line
 	}
-	g.turn++
-	turn := g.turn
-	g.alarm = time.AfterFunc(d, func() { l.push(event{kind: timer, g: g, n: turn}) })
+	g.alarm = alarm{l.Now().Add(d), line, line.PushBack(g)}
+	l.alarmAt(g.alarm.at)
 }
 
-// stop stops the timers.
-func (g *Guest) stop() {
-	for _, t := range []*time.Timer{g.hold, g.alarm} {
-		if t != nil {
-			t.Stop()
+func (a *alarm) stop() {
+	if a.place != nil {
+		a.line.Remove(a.place)
+		a.place = nil
+	}
+}
+
+// tick is how long alarms are gathered: those of one tick are one awakening. Nothing here is due to the millisecond.
+const tick = 10 * time.Millisecond
+
+// alarmAt has ring be called then, or a tick later.
+func (l *Lobby) alarmAt(at time.Time) {
+	if l.next.IsZero() || at.Before(l.next) {
+		l.next = at
+		l.timer.Reset(max(at.Sub(l.Now()), tick))
+	}
+}
+
+// ring sees to everybody who is late.
+func (l *Lobby) ring() {
+	now := l.Now()
+	l.next = time.Time{}
+	next := l.overlook(now)
+	for _, line := range l.lines {
+		for e := line.Front(); e != nil; e = line.Front() {
+			g, _ := e.Value.(*Guest) // nothing else is put in
+			if at := g.alarm.at; at.After(now) {
+				if next.IsZero() || at.Before(next) {
+					next = at
+				}
+				break
+			}
+			g.alarm.stop()
+			if g.state == idle || g.state == leaving {
+				l.dismiss(g)
+				continue
+			}
+			g.spent = true
+			l.turnTo(g)
 		}
+	}
+	if !next.IsZero() {
+		l.alarmAt(next)
 	}
 }

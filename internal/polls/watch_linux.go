@@ -47,12 +47,13 @@ func (w *watcher) add(c net.Conn, n uint64, bytes, known bool) error {
 }
 
 // run tells of what happens, until close.
-func (w *watcher) run(tell func(n uint64, s sighting)) {
+func (w *watcher) run(tell func(all []sighting)) {
 	raw, err := w.file.SyscallConn()
 	if err != nil {
 		return // it is closed already
 	}
 	events := make([]syscall.EpollEvent, 256)
+	var all []sighting
 	for err == nil {
 		n := 0
 		err = raw.Read(func(fd uintptr) bool {
@@ -62,13 +63,12 @@ func (w *watcher) run(tell func(n uint64, s sighting)) {
 			}
 			return n > 0
 		})
+		all = all[:0]
 		for _, e := range events[:max(0, n)] {
-			s := moved
-			if e.Events&(syscall.EPOLLRDHUP|syscall.EPOLLHUP|syscall.EPOLLERR) != 0 {
-				s = gone
-			}
-			tell(uint64(uint32(e.Fd))|uint64(uint32(e.Pad))<<32, s)
+			gone := e.Events&(syscall.EPOLLRDHUP|syscall.EPOLLHUP|syscall.EPOLLERR) != 0
+			all = append(all, sighting{uint64(uint32(e.Fd)) | uint64(uint32(e.Pad))<<32, gone})
 		}
+		tell(all)
 	}
 }
 

@@ -11,4 +11,4 @@ func newWatcher() (*watcher, error) { return nil, nil }
 
 func (*watcher) close()                                 {}
 func (*watcher) add(net.Conn, uint64, bool, bool) error { return nil }
-func (*watcher) run(func(n uint64, s sighting))         {}
+func (*watcher) run(func(all []sighting))               {}

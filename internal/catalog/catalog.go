@@ -38,6 +38,7 @@ type Catalog struct {
 	mail, button text                    // the HTML of a mail, and of its button
 	access       text                    // of a mail that brings no code
 	heard        memo
+	forms        forms
 }
 
 // A table is what one language says, by key: one text, or maxCount+1 of them for a key that counts.

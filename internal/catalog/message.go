@@ -29,18 +29,19 @@ func (c *Catalog) Render(m latchkey.Message, p latchkey.Project, code, link latc
 		return latchkey.Envelope{}, &latchkey.Error{Code: latchkey.Internal, Message: "a message without code or host"}
 	}
 	locale := c.localeOf(m, p)
-	game := oneLine(p.Name)
-	e := latchkey.Envelope{
-		ID: EnvelopeID(m), To: m.To, From: game, Locale: BCP47(locale), Code: code, Link: link, Dies: m.Dies,
-	}
+	e := latchkey.Envelope{ID: EnvelopeID(m), To: m.To, Locale: BCP47(locale), Code: code, Link: link, Dies: m.Dies}
 	if m.To.Channel() == latchkey.Phone {
-		e.Text = c.sms(m, locale, game, code, link, host)
+		e.From = oneLine(p.Name)
+		e.Text = c.sms(m, locale, e.From, code, link, host)
 		return e, nil
 	}
-	e.Subject = c.Text(locale, "mail.subject", "code", code.Reveal(), "game", game)
-	life := c.life(m, p, locale)
-	e.Text = c.mailText(m, locale, game, life, code, link, host)
-	e.HTML = c.mailPage(m, locale, game, life, code, link)
+	key := formKey{locale: locale, name: p.Name, host: host, link: link != "", linkFirst: m.LinkFirst}
+	key.unit, key.left = lasts(m, p)
+	f := c.forms.get(key, c.form)
+	args := []string{"code", code.Reveal(), "link", link.Reveal()}
+	e.From, e.Subject, e.Text = f.game, f.subject.fill(args), f.text.fill(args)
+	args[1], args[3] = escape(args[1]), escape(args[3])
+	e.HTML = f.page.fill(args)
 	return e, nil
 }
 
@@ -51,65 +52,85 @@ func EnvelopeID(m latchkey.Message) string {
 	return hex.EncodeToString(sum[:16])
 }
 
-func (c *Catalog) mailText(m latchkey.Message, locale, game, life string, code, link latchkey.Secret, host string) string {
-	paragraphs := []string{c.Text(locale, "mail.code", "code", code.Reveal(), "game", game), life}
-	if link != "" {
-		how := c.Text(locale, "mail.link")
-		if m.LinkFirst {
-			how = c.Text(locale, "mail.link_first")
-		}
-		paragraphs = append(paragraphs, how+"\n"+link.Reveal())
+// form writes the mail of key once, with marks where code and link belong, and cuts it there. No name holds a mark.
+func (c *Catalog) form(key formKey) form {
+	game := oneLine(key.name)
+	life := c.Count(key.locale, key.unit, key.left)
+	link := ""
+	if key.link {
+		link = linkMark
 	}
-	paragraphs = append(paragraphs, c.Text(locale, "mail.ignore", "game", game), originBound(host, code))
+	return form{
+		game:    game,
+		subject: cutAtMarks(c.Text(key.locale, "mail.subject", "code", codeMark, "game", game)),
+		text:    cutAtMarks(c.mailText(key, game, life, codeMark, link)),
+		page:    cutAtMarks(c.mailPage(key, game, life, codeMark, link)),
+	}
+}
+
+func (c *Catalog) mailText(key formKey, game, life, code, link string) string {
+	paragraphs := []string{c.Text(key.locale, "mail.code", "code", code, "game", game), life}
+	if link != "" {
+		how := c.Text(key.locale, "mail.link")
+		if key.linkFirst {
+			how = c.Text(key.locale, "mail.link_first")
+		}
+		paragraphs = append(paragraphs, how+"\n"+link)
+	}
+	paragraphs = append(paragraphs, c.Text(key.locale, "mail.ignore", "game", game), originBound(key.host, code))
 	return strings.Join(paragraphs, "\n\n")
 }
 
 // mailPage fills the HTML of a mail. Every value goes through escape on its way in, and every placeholder of mail.html
 // and button.html stands in text or in a quoted attribute, where that is enough; html/template, which would find out by
 // itself, takes ten times as long.
-func (c *Catalog) mailPage(m latchkey.Message, locale, game, life string, code, link latchkey.Secret) string {
-	enter, button := c.Text(locale, "mail.enter"), ""
+func (c *Catalog) mailPage(key formKey, game, life, code, link string) string {
+	enter, button := c.Text(key.locale, "mail.enter"), ""
 	if link != "" {
-		button = c.button.fill([]string{
-			"link", escape(link.Reveal()), "label", escape(c.Text(locale, "mail.button", "game", game)),
-		})
-		if m.LinkFirst {
-			enter = c.Text(locale, "mail.enter_link_first")
+		button = c.button.fill([]string{"link", escape(link), "label", escape(c.Text(key.locale, "mail.button", "game", game))})
+		if key.linkFirst {
+			enter = c.Text(key.locale, "mail.enter_link_first")
 		}
 	}
-	spoken := c.Spoken(locale)
+	spoken := c.Spoken(key.locale)
 	return c.mail.fill([]string{
-		"lang", BCP47(spoken), "dir", c.Dir(spoken), "title", escape(c.Text(locale, "mail.title", "game", game)),
-		"enter", escape(enter), "code", escape(code.Reveal()), "life", escape(life), "button", button,
-		"ignore", escape(c.Text(locale, "mail.ignore", "game", game)),
+		"lang", BCP47(spoken), "dir", c.Dir(spoken), "title", escape(c.Text(key.locale, "mail.title", "game", game)),
+		"enter", escape(enter), "code", escape(code), "life", escape(life), "button", button,
+		"ignore", escape(c.Text(key.locale, "mail.ignore", "game", game)),
 	})
 }
 
 func escape(s string) string { return html.EscapeString(s) }
 
-// life says how long the code still works. A resend near the end of a challenge's longest life works for less than
+// lasts says how long the code still works. A resend near the end of a challenge's longest life works for less than
 // the project's setting; when the message was taken up, its lease tells.
-func (c *Catalog) life(m latchkey.Message, p latchkey.Project, locale string) string {
+func lasts(m latchkey.Message, p latchkey.Project) (unit string, n int) {
 	left := p.Codes.Life
 	if taken := m.NextTry.Add(-latchkey.MessageLease); !m.NextTry.IsZero() && m.Dies.Sub(taken) < left {
 		left = m.Dies.Sub(taken)
 	}
-	return c.Lasts(locale, left)
+	return rounded(left)
 }
 
 // Lasts says how long a code still works, rounded as people do.
 func (c *Catalog) Lasts(locale string, left time.Duration) string {
+	unit, n := rounded(left)
+	return c.Count(locale, unit, n)
+}
+
+// rounded gives the key of a text that counts, and its number.
+func rounded(left time.Duration) (unit string, n int) {
 	left += 5 * time.Second // 2 min 58 s are 3 minutes to a person
 	if left < time.Minute {
-		return c.Count(locale, "mail.seconds", max(10, int(left/(10*time.Second))*10))
+		return "mail.seconds", max(10, int(left/(10*time.Second))*10)
 	}
-	return c.Count(locale, "mail.minutes", int(left/time.Minute))
+	return "mail.minutes", int(left / time.Minute)
 }
 
 // sms is one message of 160 GSM-7 characters wherever the name can be cut to make it so: a second part costs as much
 // again. A text that GSM-7 cannot spell goes as it is.
 func (c *Catalog) sms(m latchkey.Message, locale, game string, code, link latchkey.Secret, host string) string {
-	key, tail := "sms.code", "\n\n"+originBound(host, code)
+	key, tail := "sms.code", "\n\n"+originBound(host, code.Reveal())
 	if link != "" {
 		tail = "\n" + link.Reveal() + tail
 		if m.LinkFirst {
@@ -134,7 +155,7 @@ const (
 
 // originBound is the last line of a message by which phones fill the code in on the right site only (WICG
 // sms-one-time-codes).
-func originBound(host string, code latchkey.Secret) string { return "@" + host + " #" + code.Reveal() }
+func originBound(host, code string) string { return "@" + host + " #" + code }
 
 // The GSM-7 default alphabet, and what it spells with two septets (3GPP TS 23.038 §6.2.1).
 const (

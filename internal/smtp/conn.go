@@ -1,6 +1,7 @@
 package smtp
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -163,7 +164,7 @@ func (c *conn) run(steps []step) (keep bool, err error) {
 				return false, err
 			}
 		}
-		code, answer, bad := c.text.ReadResponse(st.want)
+		code, answer, bad := c.answer(st.want)
 		var refusal *textproto.Error
 		switch {
 		case bad == nil && err != nil && st.want == 354:
@@ -195,6 +196,33 @@ func (c *conn) run(steps []step) (keep bool, err error) {
 		keep = c.reset()
 	}
 	return keep, err
+}
+
+// answer reads one answer, as textproto does. The one line that is wanted, which is there whole, needs nobody to make a string of it.
+func (c *conn) answer(want int) (code int, text string, err error) {
+	if _, err := c.text.R.Peek(1); err == nil {
+		there, _ := c.text.R.Peek(c.text.R.Buffered())
+		end := bytes.IndexByte(there, '\n')
+		if code, ok := oneLineOf(there[:end+1]); ok && (code == want || code/10 == want) {
+			_, err = c.text.R.Discard(end + 1)
+			return code, "", err
+		}
+	}
+	return c.text.ReadResponse(want)
+}
+
+// oneLineOf reads a whole answer of one line: three digits, a space and a text.
+func oneLineOf(line []byte) (code int, ok bool) {
+	if len(line) < 5 || line[3] != ' ' {
+		return 0, false
+	}
+	for _, d := range line[:3] {
+		if d < '0' || d > '9' {
+			return 0, false
+		}
+		code = 10*code + int(d-'0')
+	}
+	return code, code >= 100
 }
 
 // say writes the steps, as one write: each costs as much as a short mail's rendering.

@@ -35,7 +35,7 @@ func FuzzCompose(f *testing.F) {
 		if len(from) > 100 || len(subject) > 900 {
 			return // no project is called that, and no text makes such a subject of a name
 		}
-		m, err := s.compose(latchkey.Envelope{ID: from, To: email("someone@example.org"), From: from, Subject: subject, Text: text, HTML: page})
+		m, err := s.compose(nil, latchkey.Envelope{ID: from, To: email("someone@example.org"), From: from, Subject: subject, Text: text, HTML: page})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -99,7 +99,7 @@ func FuzzServerAnswers(f *testing.F) {
 		wire := &fakeConn{in: strings.NewReader(answers)}
 		c := &conn{raw: wire, text: textproto.NewConn(wire), pipeline: pipeline, chunks: chunks}
 		s := Sender{cfg: Config{Now: time.Now}, from: netmail.Address{Address: "login@example.com"}}
-		m, err := s.compose(sendertest.Envelope(email("someone@example.org"), 1))
+		m, err := s.compose(nil, sendertest.Envelope(email("someone@example.org"), 1))
 		if err != nil {
 			t.Fatal(err)
 		}

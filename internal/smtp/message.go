@@ -7,6 +7,7 @@ import (
 	"mime"
 	"mime/quotedprintable"
 	"net/mail"
+	"slices"
 	"strings"
 	"time"
 
@@ -21,9 +22,9 @@ type message struct {
 	data     []byte // headers and body
 }
 
-// compose writes the mail of e. Every try of one message gives the same headers but for the date.
+// compose writes the mail of e into room, which grows if it must. Every try of one message gives the same headers but for the date.
 // Errors: Undeliverable for an address that no command can carry.
-func (s *Sender) compose(e latchkey.Envelope) (message, error) {
+func (s *Sender) compose(room []byte, e latchkey.Envelope) (message, error) {
 	to := e.To.Value()
 	if e.To.Channel() != latchkey.Email || !speakable(to) {
 		return message{}, undeliverable("not an address for mail", nil)
@@ -34,7 +35,7 @@ func (s *Sender) compose(e latchkey.Envelope) (message, error) {
 	}
 	sum := sha256.Sum256([]byte(e.ID))
 	id := hex.EncodeToString(sum[:16]) // of a form that fits a header, whatever e.ID is
-	b := make([]byte, 0, 1024+len(e.Text)+len(e.HTML)+len(e.HTML)/8)
+	b := slices.Grow(room[:0], 1024+len(e.Text)+len(e.HTML)+len(e.HTML)/8)
 	for _, h := range [][2]string{
 		{"From", sender(from)},
 		{"To", (&mail.Address{Address: to}).String()},
@@ -44,34 +45,60 @@ func (s *Sender) compose(e latchkey.Envelope) (message, error) {
 		{"Auto-Submitted", "auto-generated"},                        // RFC 3834: no vacation notices, please
 		{"MIME-Version", "1.0"},
 	} {
-		b = append(b, h[0]...)
-		b = append(b, ": "...)
-		b = append(b, h[1]...)
-		b = append(b, "\r\n"...)
+		b = appendAll(b, h[0], ": ", h[1], "\r\n")
 	}
 	if e.HTML == "" {
 		return message{from: from.Address, to: to, utf8: !ascii(to), data: appendPart(b, "text/plain", e.Text)}, nil
 	}
-	b = append(b, "Content-Type: multipart/alternative; boundary=\""+id+"\"\r\n\r\n--"+id+"\r\n"...)
+	b = appendAll(b, "Content-Type: multipart/alternative; boundary=\"", id, "\"\r\n\r\n--", id, "\r\n")
 	b = appendPart(b, "text/plain", e.Text)
-	b = append(b, "--"+id+"\r\n"...)
+	b = appendAll(b, "--", id, "\r\n")
 	b = appendPart(b, "text/html", e.HTML)
-	b = append(b, "--"+id+"--\r\n"...)
+	b = appendAll(b, "--", id, "--\r\n")
 	return message{from: from.Address, to: to, utf8: !ascii(to), data: b}, nil
 }
 
 // appendPart writes one part of the body, as it is if every server can carry that (RFC 5321 §4.5.3.1.6), else in
 // quoted-printable.
 func appendPart(b []byte, kind, s string) []byte {
-	b = append(b, "Content-Type: "+kind+"; charset=utf-8\r\nContent-Transfer-Encoding: "...)
-	if sevenBit(s) {
-		return appendLines(append(b, "7bit\r\n\r\n"...), s)
+	b = appendAll(b, "Content-Type: ", kind, "; charset=utf-8\r\nContent-Transfer-Encoding: ")
+	if plain, ok := appendPlain(append(b, "7bit\r\n\r\n"...), s); ok {
+		return plain
 	}
 	var quoted bytes.Buffer
 	w := quotedprintable.NewWriter(&quoted)
 	_, _ = w.Write([]byte(s)) // a Buffer takes everything
 	_ = w.Close()
 	return appendLines(append(b, "quoted-printable\r\n\r\n"...), quoted.String())
+}
+
+// appendPlain is appendLines for printable ASCII in lines of at most 991 bytes. ok is false where s is anything else.
+func appendPlain(b []byte, s string) (_ []byte, ok bool) {
+	for s != "" {
+		line, rest := s, ""
+		if end := strings.IndexByte(s, '\n'); end >= 0 {
+			line, rest = s[:end], s[end+1:]
+		}
+		if len(line) > 991 {
+			return b, false
+		}
+		if len(line) < len(s) { // it has an end
+			line = strings.TrimSuffix(line, "\r")
+		}
+		if !printable(line) {
+			return b, false
+		}
+		b = appendAll(b, line, "\r\n")
+		s = rest
+	}
+	return b, true
+}
+
+func appendAll(b []byte, parts ...string) []byte {
+	for _, p := range parts {
+		b = append(b, p...)
+	}
+	return b
 }
 
 // appendLines writes s with CRLF line ends, the last line's too.
@@ -90,17 +117,24 @@ func (m message) stuffed() []byte {
 	return append(bytes.ReplaceAll(m.data, []byte("\r\n."), []byte("\r\n..")), ".\r\n"...)
 }
 
-// sevenBit reports whether s is printable ASCII in lines of at most 990 bytes.
-func sevenBit(s string) bool {
-	length := 0
-	for i := range len(s) {
-		switch c := s[i]; {
-		case c == '\n':
-			length = 0
-		case c < ' ' && c != '\t' && (c != '\r' || i+1 == len(s) || s[i+1] != '\n') || c > '~' || length > 990:
+// printable reports whether s is printable ASCII and tabs. It looks at eight bytes at a time: a mail has thousands.
+func printable(s string) bool {
+	const each = 0x0101010101010101
+	for ; len(s) >= 8; s = s[8:] {
+		x := uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
+			uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
+		// The high bit of a byte is set here if it is above 0x7f, above 0x7e, or below a space.
+		if (x|(x+each)|(x-' '*each))&(0x80*each) != 0 && !printableBytes(s[:8]) {
 			return false
-		default:
-			length++
+		}
+	}
+	return printableBytes(s)
+}
+
+func printableBytes(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; (c < ' ' || c > '~') && c != '\t' {
+			return false
 		}
 	}
 	return true

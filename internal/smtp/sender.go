@@ -67,6 +67,7 @@ type Sender struct {
 	slots chan struct{} // one token for every connection in use
 	// chunkless: the server offered CHUNKING and failed at it. It is not tried again: a text by DATA costs a round trip more.
 	chunkless atomic.Bool
+	rooms     sync.Pool // of *[]byte: where mails were written
 
 	mu     sync.Mutex
 	idle   []*conn // the last one was used last
@@ -118,12 +119,21 @@ func (s *Sender) Name() string { return "smtp" }
 
 // Send implements latchkey.Sender.
 func (s *Sender) Send(ctx context.Context, e latchkey.Envelope) error {
-	ctx, cancel := context.WithTimeout(ctx, s.cfg.Timeout)
-	defer cancel()
-	m, err := s.compose(e)
+	if end, ok := ctx.Deadline(); !ok || end.Sub(s.cfg.Now()) > s.cfg.Timeout { // or else there is a timer already
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, s.cfg.Timeout)
+		defer cancel()
+	}
+	room, ok := s.rooms.Get().(*[]byte)
+	if !ok {
+		room = new([]byte)
+	}
+	defer s.rooms.Put(room)
+	m, err := s.compose(*room, e)
 	if err != nil {
 		return err
 	}
+	*room = m.data
 	select {
 	case s.slots <- struct{}{}:
 		defer func() { <-s.slots }()

@@ -6,6 +6,8 @@ import (
 	"sync"
 	"testing"
 
+	"golang.org/x/net/idna"
+
 	"github.com/latchkey-dev/latchkey"
 	"github.com/latchkey-dev/latchkey/internal/address"
 )
@@ -289,6 +291,27 @@ func FuzzParseEmail(f *testing.F) {
 }
 
 // FuzzParsePhone: parse, then print, then parse gives the same address, and it is E.164.
+// FuzzDomain: what is not asked of IDNA is what IDNA would have said.
+func FuzzDomain(f *testing.F) {
+	for _, seed := range []string{
+		"example.com", "EXAMPLE.Com", "a-b.example", "a--b.example", "xn--bcher-kva.example", "XN--BCHER-KVA.example", "xn--a.example", "xn--example-.com",
+		"-a.example", "a-.example", "a.-b", ".", "", "a.", ".a", "a..b", "1.2", "a_b.example", "localhost", "b\u00fccher.example", "a\u3002b", "\u05d0.1a",
+		strings.Repeat("a", 64) + ".example", strings.Repeat("a.", 200) + "b", "a\x00b", "a b", "\u212a.example",
+	} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, typed string) {
+		got, err := address.Domain(typed)
+		want, failed := idna.Lookup.ToASCII(typed)
+		if want = strings.ToLower(want); failed != nil {
+			want = ""
+		}
+		if got != want || (err != nil) != (failed != nil) {
+			t.Errorf("Domain(%q) is %q, %v; IDNA gives %q, %v", typed, got, err, want, failed)
+		}
+	})
+}
+
 func FuzzParsePhone(f *testing.F) {
 	for _, s := range []string{
 		"+12025550123", " 4915112345678", "+447700900123", "+390612345678", "+4407400123456", "+80012345678", "+1555", "+٣",

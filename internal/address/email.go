@@ -72,11 +72,28 @@ func ParseEmail(s string) (latchkey.Address, error) {
 
 // Domain gives a domain in the form that emails have it in: IDNA A-form, in lower case (contract.md §1.7). Errors: Invalid.
 func Domain(typed string) (string, error) {
+	if settled(typed) {
+		return strings.ToLower(typed), nil
+	}
 	domain, err := idna.Lookup.ToASCII(typed)
 	if err != nil {
 		return "", &latchkey.Error{Code: latchkey.Invalid, Message: "the domain is not a valid name"} // err quotes it
 	}
 	return strings.ToLower(domain), nil
+}
+
+// settled reports that IDNA has nothing to say about a domain but its case: ASCII letters and digits, with dots and hyphens one at
+// a time between them. Nearly all are so, and a poll reads one each time that it is asked.
+func settled(domain string) bool {
+	between := false
+	for i := range len(domain) {
+		c := domain[i]
+		if !letterOrDigit(c) && (c != '.' && c != '-' || !between) {
+			return false
+		}
+		between = letterOrDigit(c)
+	}
+	return between
 }
 
 // checkLocal accepts a dot-atom (RFC 5322 §3.2.3). ASCII is checked before anything is lower-cased: the Kelvin sign

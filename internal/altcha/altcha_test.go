@@ -2,8 +2,10 @@ package altcha_test
 
 import (
 	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
 	"net/netip"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -82,6 +84,13 @@ func TestASVS_2_4_1_SolutionsAreJudged(t *testing.T) {
 		"a later end":              {noon.Add(time.Hour), game, func(s *lib.Payload) { s.Salt = strings.Replace(s.Salt, "expires=", "expires=9", 1) }, false},
 		"a parameter more":         {noon, game, func(s *lib.Payload) { s.Salt += "expires=99999999999&" }, false},
 		"digits moved to the salt": {noon.Add(time.Hour), game, func(s *lib.Payload) { s.Salt += "1"; s.Number /= 10 }, false},
+		"signed, but of an algorithm that is not ours": {noon, game, func(s *lib.Payload) {
+			n, end := int64(0), noon.Add(altcha.Life)
+			own, _ := lib.CreateChallenge(lib.ChallengeOptions{
+				Algorithm: lib.SHA1, HMACKey: hex.EncodeToString([]byte("a key")), Number: &n, Expires: &end, Params: url.Values{"project": {game.String()}},
+			})
+			*s = lib.Payload{Algorithm: own.Algorithm, Challenge: own.Challenge, Number: 0, Salt: own.Salt, Signature: own.Signature}
+		}, false},
 		"an easy one of his own": {noon, game, func(s *lib.Payload) {
 			n, end := int64(0), noon.Add(time.Hour)
 			own, _ := lib.CreateChallenge(lib.ChallengeOptions{HMACKey: "his own", Number: &n, Expires: &end})

@@ -160,6 +160,9 @@ func TestAServerOfAnotherKind(t *testing.T) {
 				if err == nil || strings.Contains(err.Error(), "wr0ngSecret") || len(err.Error()) > 500 {
 					t.Errorf("Take: %v", err)
 				}
+				if what == "an old Redis" && !strings.Contains(err.Error(), "unknown command `HELLO`") {
+					t.Errorf("Take: %v; want what the server does not know", err)
+				}
 			}
 		})
 	}

@@ -2,7 +2,9 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -51,6 +53,9 @@ func parseCaptcha(given string) (captchaChoice, error) {
 	}
 	secret, _ := u.User.Password()
 	q := u.Query()
+	if name := unknown(q, "down", "url"); name != "" {
+		return captchaChoice{}, fmt.Errorf("it has no option %q: there are down and url", name)
+	}
 	cfg := siteverify.Config{Provider: provider, SiteKey: u.User.Username(), Secret: latchkey.Secret(secret), URL: q.Get("url")}
 	out := captchaChoice{open: q.Get("down") == "open"}
 	if down := q.Get("down"); down != "" && down != "open" && down != "closed" {
@@ -62,10 +67,23 @@ func parseCaptcha(given string) (captchaChoice, error) {
 	return out, nil
 }
 
+// unknown gives an option that is none of these; empty: there is no such.
+func unknown(q url.Values, known ...string) string {
+	for name := range q {
+		if !slices.Contains(known, name) {
+			return name
+		}
+	}
+	return ""
+}
+
 func parseAltcha(query string) (captchaChoice, error) {
 	q, err := url.ParseQuery(query)
 	if err != nil {
 		return captchaChoice{}, errors.New("it is altcha, or altcha?difficulty=N")
+	}
+	if name := unknown(q, "difficulty"); name != "" {
+		return captchaChoice{}, fmt.Errorf("it has no option %q: there is difficulty", name)
 	}
 	c := captchaChoice{difficulty: altcha.DefaultDifficulty}
 	if given := q.Get("difficulty"); given != "" {

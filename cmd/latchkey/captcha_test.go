@@ -1,14 +1,19 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/latchkey-dev/latchkey"
 	"github.com/latchkey-dev/latchkey/internal/altcha"
+	"github.com/latchkey-dev/latchkey/internal/telemetry"
 )
 
 // TestCaptchaSetting: what --captcha can say, and that what is wrong about it is told without the secret.
@@ -25,6 +30,8 @@ func TestCaptchaSetting(t *testing.T) {
 		"altcha?difficulty=999":              {wrong: "1,000 to 10,000,000"},
 		"altcha?difficulty=10000001":         {wrong: "1,000 to 10,000,000"},
 		"altcha?difficulty=-5":               {wrong: "1,000 to 10,000,000"},
+		"altcha?dificulty=1000":              {wrong: "no option \"dificulty\""},
+		"hcaptcha://site:hush@?dwn=open":     {wrong: "no option \"dwn\""},
 		"off":                                {},
 		"":                                   {wrong: "it is altcha, off"},
 		"altchas":                            {wrong: "it is altcha, off"},
@@ -51,6 +58,22 @@ func TestCaptchaSetting(t *testing.T) {
 	}
 	if got := (captchaSettings{"turnstile://site:hush@"}).shown(); strings.Contains(got, "hush") || !strings.Contains(got, "site") {
 		t.Errorf("the setting is shown as %s", got)
+	}
+}
+
+// TestPuzzlesAreOfTheMasterSecret: every node knows what another one signed, and nobody else can sign.
+func TestPuzzlesAreOfTheMasterSecret(t *testing.T) {
+	t.Parallel()
+	keys := func(secret string) [][]byte {
+		secrets, err := latchkey.NewSecrets([]byte(strings.Repeat(secret, 32)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := &server{house: house{secrets: secrets, now: time.Now, captcha: captchaChoice{difficulty: altcha.DefaultDifficulty}}}
+		return s.captchas(nil, telemetry.New(func() int { return 0 })).Captcha.(*altcha.Captcha).Keys
+	}
+	if a, again, b := keys("a"), keys("a"), keys("b"); !slices.EqualFunc(a, again, bytes.Equal) || slices.EqualFunc(a, b, bytes.Equal) {
+		t.Errorf("the keys are %x and %x of one secret, %x of another", a, again, b)
 	}
 }
 

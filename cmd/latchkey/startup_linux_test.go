@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"path/filepath"
 	"runtime/debug"
@@ -85,5 +86,36 @@ func TestOnlyAStaticProgramLeavesItsStart(t *testing.T) {
 		if got := static(settings); got != want {
 			t.Errorf("-buildmode=%s, CGO_ENABLED=%s: %v, want %v", build[0], build[1], got, want)
 		}
+	}
+}
+
+// TestLeaveStartup: this program's own pages go if it is static, and stay if it is not; either way it goes on.
+func TestLeaveStartup(t *testing.T) { // not parallel: others would bring pages back
+	program, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	size := func() (kib int) {
+		if _, err := fmt.Sscanf(resident(t, program), "%d kB", &kib); err != nil {
+			t.Fatal(err)
+		}
+		return kib
+	}
+	code, err := os.ReadFile(program)
+	if err != nil {
+		t.Fatal(err)
+	}
+	info, ok := debug.ReadBuildInfo()
+	before := size()
+	if err := leaveStartup(); err != nil {
+		t.Fatal(err)
+	}
+	after := size()
+	t.Logf("%d kB were mapped, %d kB are", before, after)
+	if own := ok && static(info.Settings); own != (after < before/2) { // not a page more or less, which the system may take by itself
+		t.Errorf("static is %v, and %d kB of the code of %d kB are still mapped", own, after, before)
+	}
+	if again, err := os.ReadFile(program); err != nil || !bytes.Equal(again, code) {
+		t.Errorf("the program has another text now (%v)", err)
 	}
 }

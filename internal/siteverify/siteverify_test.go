@@ -1,6 +1,7 @@
 package siteverify_test
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -71,6 +72,20 @@ func TestWhatTheServiceIsAsked(t *testing.T) {
 	}
 }
 
+// TestNobodyIsNamedWithoutAnAddress: what is no address is not sent as one.
+func TestNobodyIsNamedWithoutAnAddress(t *testing.T) {
+	t.Parallel()
+	c := room(t, latchkey.Turnstile, func(w http.ResponseWriter, r *http.Request) {
+		if r.ParseForm() != nil || r.PostForm.Has("remoteip") {
+			t.Errorf("the service is told remoteip=%q", r.PostForm.Get("remoteip"))
+		}
+		fmt.Fprint(w, `{"success":true}`)
+	})
+	if _, err := c.Check(t.Context(), game, "a solution", netip.Addr{}, noon); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestASVS_16_5_2_JudgementsAndFailures: only a clear yes is one; a clear no is the caller's, and everything else is an outage.
 func TestASVS_16_5_2_JudgementsAndFailures(t *testing.T) {
 	t.Parallel()
@@ -88,10 +103,12 @@ func TestASVS_16_5_2_JudgementsAndFailures(t *testing.T) {
 		"the secret is wrong":      {200, `{"success":false,"error-codes":["invalid-input-secret"]}`, latchkey.Unavailable},
 		"the service is broken":    {200, `{"success":false,"error-codes":["internal-error"]}`, latchkey.Unavailable},
 		"a 500 that says yes":      {500, `{"success":true}`, latchkey.Unavailable},
+		"a 500 that says no":       {500, `{"success":false,"error-codes":["invalid-input-response"]}`, latchkey.Unavailable},
 		"a 404 that says yes":      {404, `{"success":true}`, latchkey.Unavailable},
 		"a redirect that says yes": {302, `{"success":true}`, latchkey.Unavailable},
 		"a redirect":               {302, ``, latchkey.Unavailable},
 		"no JSON":                  {200, `<html>`, latchkey.Unavailable},
+		"yes, and something odd":   {200, `{"success":true,"cdata":5}`, latchkey.Unavailable},
 		"JSON of something else":   {200, `{}`, latchkey.Unavailable},
 		"an answer without reason": {200, `{"success":false}`, latchkey.Unavailable},
 		"more than anybody says":   {200, `{"success":true,"x":"` + strings.Repeat("x", 1<<17) + `"}`, latchkey.Unavailable},
@@ -100,6 +117,9 @@ func TestASVS_16_5_2_JudgementsAndFailures(t *testing.T) {
 		got, err := c.Check(t.Context(), game, "a solution", ip, noon)
 		if code := latchkey.CodeOf(err); code != tt.want || (err == nil) == got.ID.IsZero() {
 			t.Errorf("%s: %+v, %v; want %q", name, got, err, tt.want)
+		}
+		if e := new(latchkey.Error); errors.As(err, &e) && e.RetryAfter <= 0 {
+			t.Errorf("%s: %v does not say when to come again", name, err)
 		}
 		if err != nil && (strings.Contains(err.Error(), "a solution") || strings.Contains(err.Error(), "127.0.0.1")) {
 			t.Errorf("%s: the error shows what it must not: %v", name, err)
@@ -149,8 +169,11 @@ func TestAServiceThatDoesNotAnswer(t *testing.T) {
 		<-r.Context().Done()
 	}))
 	t.Cleanup(silent.Close)
-	for name, url := range map[string]string{"silence": silent.URL, "nobody": "http://127.0.0.1:1"} {
-		c, err := siteverify.New(siteverify.Config{Provider: latchkey.HCaptcha, SiteKey: "site", Secret: "secret", URL: url + "/?key=hush", Timeout: 50 * time.Millisecond})
+	for name, tt := range map[string]struct {
+		url     string
+		timeout time.Duration
+	}{"silence": {silent.URL, 50 * time.Millisecond}, "silence, where nobody said how long": {silent.URL, 0}, "nobody": {"http://127.0.0.1:1", 50 * time.Millisecond}} {
+		c, err := siteverify.New(siteverify.Config{Provider: latchkey.HCaptcha, SiteKey: "site", Secret: "secret", URL: tt.url + "/?key=hush", Timeout: tt.timeout})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -147,6 +147,70 @@ func TestNodesThatLeftAreForgotten(t *testing.T) {
 	if n := seed.came.Load() + old.came.Load() + fresh.came.Load(); n != 3 {
 		t.Errorf("%d connections to three nodes", n)
 	}
+	if err := l.Close(); err != nil {
+		t.Error(err)
+	}
+	now.gone()
+	if g := <-taking(t, l, "k"); latchkey.CodeOf(g.err) != latchkey.Unavailable || fresh.came.Load() != 1 {
+		t.Errorf("a Take after Close gives %+v, %v, and %d connections to the node", g.tally, g.err, fresh.came.Load())
+	}
+}
+
+// TestTheLayoutIsAskedForOnce, by however many Takes that want it.
+func TestTheLayoutIsAskedForOnce(t *testing.T) {
+	t.Parallel()
+	s := pretend(t)
+	l := open(t, s.url())
+	const many = 20
+	var all sync.WaitGroup
+	for range many {
+		all.Go(func() {
+			if _, err := l.Take(t.Context(), []latchkey.Take{{Key: "k", Rate: three}}, noon); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	v := s.greeted("cluster")
+	v.hears("CLUSTER")
+	v.says(ranges(s.addr))
+	for range many {
+		v.hears("EVALSHA")
+		v.says(before(0))
+	}
+	all.Wait()
+}
+
+// TestAConnectionThatBreaksIsReplaced: under a command too, and when the server has become a replica; but not for ever.
+func TestAConnectionThatBreaksIsReplaced(t *testing.T) {
+	t.Parallel()
+	for name, end := range map[string]func(v *visit){
+		"hung up":   func(v *visit) { _ = v.Close() },
+		"rubbish":   func(v *visit) { v.says("?\r\n"); v.gone() },
+		"a replica": func(v *visit) { v.says("-READONLY You can't write against a read only replica.\r\n"); v.gone() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := pretend(t)
+			got := taking(t, open(t, s.url()), "k")
+			v := s.greeted("standalone")
+			v.hears("EVALSHA")
+			end(v)
+			v = s.greeted("standalone")
+			v.hears("EVALSHA")
+			v.says(before(0))
+			has(t, got, 2)
+		})
+	}
+	s := pretend(t)
+	got := taking(t, open(t, s.url()), "k")
+	for range 3 {
+		v := s.greeted("standalone")
+		v.hears("EVALSHA")
+		_ = v.Close()
+	}
+	if g := <-got; latchkey.CodeOf(g.err) != latchkey.Unavailable || s.came.Load() != 3 {
+		t.Errorf("where every connection breaks, a Take gives %+v, %v after %d of them", g.tally, g.err, s.came.Load())
+	}
 }
 
 // TestAKeyThatGoesInCircles: nodes that send a Take on and on are left after a few times.

@@ -30,7 +30,7 @@ func TestCaptchaSetting(t *testing.T) {
 		"altcha?difficulty=999":              {wrong: "1,000 to 10,000,000"},
 		"altcha?difficulty=10000001":         {wrong: "1,000 to 10,000,000"},
 		"altcha?difficulty=-5":               {wrong: "1,000 to 10,000,000"},
-		"altcha?dificulty=1000":              {wrong: "no option \"dificulty\""},
+		"altcha?hardness=1000":               {wrong: "no option \"hardness\""},
 		"hcaptcha://site:hush@?dwn=open":     {wrong: "no option \"dwn\""},
 		"off":                                {},
 		"":                                   {wrong: "it is altcha, off"},

@@ -63,6 +63,10 @@ func TestWhatTheServiceIsAsked(t *testing.T) {
 		if err != nil || other.ID != got.ID {
 			t.Errorf("%s: one solution has two ids: %v", provider, err)
 		}
+		shop := latchkey.ProjectID{UUID: latchkey.UUID{2}}
+		if other, err := c.Check(t.Context(), shop, "a solution", ip, noon); err != nil || other.ID != got.ID {
+			t.Errorf("%s: one solution is good once for each project: %v", provider, err)
+		}
 		if name, key := c.Provider(); name != provider || key != "site" {
 			t.Errorf("%s: is %s with %q", provider, name, key)
 		}

@@ -194,6 +194,9 @@ type Archive interface {
 	// in one commit. What is there already, by its id, stays as it is. Errors: Conflict, with nothing stored, when a user's
 	// address belongs to another user.
 	AddRecords(ctx context.Context, archive string, rs []Record) error
+	// FinishRecords does what AddRecords put off, such as an index, so that reading is as fast as ever. Opening the store does
+	// so too.
+	FinishRecords(ctx context.Context) error
 	// Added gives the cursor of the last record of a kind that AddRecords stored from an archive; "" for none: a move that
 	// was cut off goes on after it, and no event is there twice.
 	Added(ctx context.Context, archive string, kind RecordKind) (cursor string, err error)

@@ -117,6 +117,11 @@ func TestEverythingDurableMoves(t *testing.T) {
 	if lines := bytes.Count(text, []byte("\n")) - 2; told != lines {
 		t.Errorf("the progress ended at %d records of %d", told, lines)
 	}
+	paged := open(t)
+	if err := importIn(t.Context(), page, paged, bytes.NewReader(text), quiet); err != nil {
+		t.Fatal(err)
+	}
+	holds(t, "after an import of several commits a kind", paged, from)
 	if err := Import(t.Context(), to, bytes.NewReader(text), quiet); err != nil {
 		t.Errorf("the same import again: %v", err)
 	}
@@ -165,7 +170,7 @@ func TestACutImportIsGoneOnWith(t *testing.T) {
 	text := export(t, from)
 	to := open(t)
 	for commits := range 4 {
-		if err := Import(t.Context(), &broken{to, commits}, bytes.NewReader(text), quiet); latchkey.CodeOf(err) != latchkey.Unavailable {
+		if err := importIn(t.Context(), page, &broken{to, commits}, bytes.NewReader(text), quiet); latchkey.CodeOf(err) != latchkey.Unavailable {
 			t.Fatalf("an import that breaks after %d commits: %v", commits, err)
 		}
 	}
@@ -188,6 +193,8 @@ func TestImportSaysWhatIsWrong(t *testing.T) {
 		"newer":              {`{"archive":"a","version":2}` + "\n", "version 2, this program reads version 1"},
 		"unknown kind":       {first + `{"kind":"badge","cursor":"1","data":{}}` + "\n", `line 2: there is no kind of record "badge"`},
 		"unknown member":     {first + `{"kind":"user","cursor":"1","data":{"shoe_size":43}}` + "\n", `line 2: json: unknown field "shoe_size"`},
+		"half a record":      {first + `{"kind":"user","cursor":"1","data":{}],"records":2}` + "\n", "line 2: this is no line of an archive"},
+		"a bracket too many": {first + `{"kind":"user","cursor":"1","data":{}}}` + "\n", "line 2: this is no line of an archive: something follows"},
 		"two objects a line": {first + `{"end":true}{}` + "\n", "something follows"},
 		"bad id":             {first + `{"kind":"grant","cursor":"1","data":{"id":"x"}}` + "\n", `"x" is no id`},
 		"cut off":            {first, "cut off"},
@@ -212,6 +219,43 @@ func FuzzImport(f *testing.F) {
 	})
 }
 
+// FuzzCut: a line that is cut is what it is as JSON, and what Export writes is cut.
+func FuzzCut(f *testing.F) {
+	for _, text := range []string{
+		`{"kind":"user","cursor":"1","data":{"email":"a@b.c"}}`, `{"kind":"user","cursor":"1","data":{}}}`,
+		`{"kind":"user","cursor":"1","data":{},"end":true}`, `{"kind":"user","cursor":"\u0031","data":{}}`,
+		`{"kind":"user","cursor":"1","data":{}],"records":2}`, `{"kind":"user","cursor":"1","data":null}`,
+		`{"kind":"user","cursor":"1","data":{"reason":"\",\"data\":"}}`, `{"kind":"key","cursor":"1","data": {} }`,
+	} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		got, noun := cut([]byte(text))
+		if noun == nil {
+			return
+		}
+		want, err := parse([]byte(text), false)
+		if err != nil {
+			t.Fatalf("%q is cut, and is no line: %v", text, err)
+		}
+		same, err := decode(want.Kind, want.Data)
+		want.Data = nil
+		if err != nil || !reflect.DeepEqual(got, want) || !reflect.DeepEqual(noun, same) {
+			t.Errorf("%q is cut as %+v %+v, and is %+v %+v, %v", text, got, noun, want, same, err)
+		}
+	})
+}
+
+func TestWhatExportWritesIsCut(t *testing.T) {
+	t.Parallel()
+	lines := bytes.Split(bytes.TrimSpace(export(t, filled(t))), []byte("\n"))
+	for _, text := range lines[1 : len(lines)-1] {
+		if _, noun := cut(text); noun == nil {
+			t.Errorf("%s is read the slow way", text)
+		}
+	}
+}
+
 // nothing takes anything.
 type nothing struct{}
 
@@ -219,6 +263,7 @@ func (nothing) Records(context.Context, latchkey.RecordKind, string, int) ([]lat
 	return nil, nil
 }
 func (nothing) AddRecords(context.Context, string, []latchkey.Record) error { return nil }
+func (nothing) FinishRecords(context.Context) error                         { return nil }
 func (nothing) Added(context.Context, string, latchkey.RecordKind) (string, error) {
 	return "", nil
 }

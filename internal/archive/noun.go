@@ -279,7 +279,7 @@ func strict(text []byte, v any) error {
 	if err := dec.Decode(v); err != nil {
 		return err
 	}
-	if dec.More() {
+	if len(bytes.TrimSpace(text[dec.InputOffset():])) > 0 {
 		return errors.New("something follows the object")
 	}
 	return nil

@@ -200,6 +200,9 @@ func (s *Store) AddRecords(ctx context.Context, archive string, rs []latchkey.Re
 	return err
 }
 
+// FinishRecords implements latchkey.Archive: nothing was put off.
+func (s *Store) FinishRecords(context.Context) error { return nil }
+
 // addRecords gives the statements that store records of one kind, those excepted that are there.
 func addRecords(rs []latchkey.Record) ([]*stmt, error) {
 	bad := latchkey.BadField("kind", "there is no such kind of record")

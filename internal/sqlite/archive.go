@@ -3,7 +3,6 @@ package sqlite
 import (
 	"context"
 	"encoding/hex"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -24,8 +23,7 @@ const (
 	archiveSessions = `SELECT ` + sessionColumns + ` FROM sessions s WHERE s.id > ? ORDER BY s.id LIMIT ?`
 	archiveEvents   = `SELECT ` + eventColumns + `, id FROM events WHERE id >= ? ORDER BY id LIMIT ?`
 
-	archiveCursor  = `SELECT cursor FROM archives WHERE name = ? AND kind = ?`
-	archiveAdvance = `INSERT INTO archives (name, kind, cursor) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET cursor = excluded.cursor`
+	archiveCursor = `SELECT cursor FROM archives WHERE name = ? AND kind = ?`
 )
 
 // Records implements latchkey.Archive.
@@ -184,105 +182,4 @@ func (s *Store) Added(ctx context.Context, archive string, kind latchkey.RecordK
 		}
 		return q.getText(), nil
 	})
-}
-
-// AddRecords implements latchkey.Archive.
-func (s *Store) AddRecords(ctx context.Context, archive string, rs []latchkey.Record) error {
-	if len(rs) == 0 {
-		return nil
-	}
-	return s.writer.do(ctx, func(c *conn) error {
-		for _, r := range rs { // before anything is stored: a refusal is no failure, which would roll back
-			if err := c.conflicts(r); err != nil {
-				return err
-			}
-		}
-		for _, r := range rs {
-			if err := c.addRecord(r); err != nil {
-				return err
-			}
-		}
-		last := rs[len(rs)-1]
-		q := c.stmt(archiveAdvance)
-		q.putText(archive)
-		q.putText(string(last.Kind))
-		q.putText(last.Cursor)
-		return q.exec()
-	})
-}
-
-// addRecord stores one record, unless it is there.
-func (c *conn) addRecord(r latchkey.Record) error {
-	switch n := r.Noun.(type) {
-	case latchkey.Project:
-		return c.unlessThere(`SELECT 1 FROM projects WHERE id = ?`, n.ID.UUID[:], func() error { return c.insertProject(n) })
-	case latchkey.Key:
-		if there, err := c.hasKey(n.ID); there || err != nil {
-			return err
-		}
-		return c.insertKey(n)
-	case latchkey.Client:
-		if there, err := c.hasClient(n.ID); there || err != nil {
-			return err
-		}
-		return c.insertClient(n)
-	case latchkey.User:
-		return c.unlessThere(`SELECT 1 FROM users WHERE id = ?`, n.ID.UUID[:], func() error { return c.insertUser(n) })
-	case latchkey.AddressGuesses:
-		return c.addGuesses(n)
-	case latchkey.Grant:
-		return c.unlessThere(`SELECT 1 FROM grants WHERE id = ?`, n.ID.Handle[:], func() error { return c.insertGrant(n) })
-	case latchkey.Session:
-		return c.unlessThere(`SELECT 1 FROM sessions WHERE id = ?`, n.ID.Handle[:], func() error { return c.insertSession(n) })
-	case latchkey.Event:
-		return c.storeEventRow([]latchkey.Event{n}) // a row of its own: those of an import are of many days
-	}
-	return latchkey.BadField("noun", "there is no such record")
-}
-
-func (c *conn) unlessThere(query string, key []byte, insert func() error) error {
-	if there, err := c.has(query, key); there || err != nil {
-		return err
-	}
-	return insert()
-}
-
-// conflicts finds a user of another id who has an address of r. Errors: Conflict; Invalid for an unknown kind.
-func (c *conn) conflicts(r latchkey.Record) error {
-	if !slices.Contains(latchkey.RecordKinds(), r.Kind) {
-		return latchkey.BadField("kind", "there is no such kind of record")
-	}
-	u, ok := r.Noun.(latchkey.User)
-	if !ok {
-		return nil
-	}
-	for _, a := range [...]latchkey.Address{u.Email, u.Phone} {
-		if a.IsZero() {
-			continue
-		}
-		if other, err := c.owner(u.Project, a); err != nil {
-			return err
-		} else if !other.ID.IsZero() && other.ID != u.ID {
-			return &latchkey.Error{Code: latchkey.Conflict, Message: a.String() + " belongs to user " + other.ID.String() + " here, not to " + u.ID.String()}
-		}
-	}
-	return nil
-}
-
-// addGuesses stores the guesses at an address that has none here.
-func (c *conn) addGuesses(g latchkey.AddressGuesses) error {
-	old, err := c.guesses(g.Project, g.To, "")
-	if err != nil || !old.IsZero() {
-		return err
-	}
-	if err := c.putGuesses(g.Project, g.To, latchkey.Guesses{Total: g.Total, Whole: g.Whole}); err != nil {
-		return err
-	}
-	for _, n := range g.Networks {
-		next := latchkey.Guesses{Total: g.Total, Whole: g.Whole, FromNetwork: n.Tries, NextTry: n.NextTry}
-		if err := c.storeGuesses(g.Project, g.To, n.Network, old, next); err != nil {
-			return err
-		}
-	}
-	return nil
 }

@@ -56,7 +56,10 @@ func Migrate(ctx context.Context, path string) (_ []string, err error) {
 	if err != nil {
 		return nil, explain(path, err)
 	}
-	applied, err := migrate(ctx, c)
+	applied, err := []string(nil), c.mend(ctx, path, nil)
+	if err == nil {
+		applied, err = migrate(ctx, c)
+	}
 	if err = errors.Join(err, c.Close()); err != nil {
 		return nil, explain(path, err)
 	}

@@ -14,6 +14,8 @@ type conn struct {
 	*sqlite.Conn
 	events []latchkey.Event // that the verbs of a transaction made, until storeEvents
 	packed packer           // reused
+	bulk   bulk             // of AddRecords
+	rows   int              // that AddRecords stored, until the checkpointer is told
 	ready  map[string]*sqlite.Stmt
 }
 

@@ -26,6 +26,7 @@ const (
 
 // Store is a latchkey.Store in an SQLite file. It is safe for concurrent use.
 type Store struct {
+	path       string
 	writer     *writer
 	checkpoint *checkpointer
 	looks      chan *look // to whichever reader is free
@@ -82,6 +83,9 @@ func open(ctx context.Context, path string, lock *fileLock) (_ *Store, err error
 		if len(conns) > 1 {
 			continue
 		}
+		if err := c.mend(ctx, path, lock); err != nil {
+			return nil, err
+		}
 		if _, err := migrate(ctx, c); err != nil {
 			return nil, err
 		}
@@ -92,7 +96,7 @@ func open(ctx context.Context, path string, lock *fileLock) (_ *Store, err error
 		return nil, err
 	}
 	conns[1].SetBusyTimeout(restartWait)
-	s := &Store{looks: make(chan *look), lock: lock, closing: make(chan struct{})}
+	s := &Store{path: path, looks: make(chan *look), lock: lock, closing: make(chan struct{})}
 	for _, c := range conns[2:] {
 		if err := c.pragmas("query_only=1"); err != nil {
 			return nil, err

@@ -274,6 +274,12 @@ func (q *stmt) putPerson(p latchkey.Person) {
 
 func (c *conn) insertUser(u latchkey.User) error {
 	q := c.stmt(insertUser)
+	q.putUser(u)
+	return q.exec()
+}
+
+// putUser binds what insertUser stores.
+func (q *stmt) putUser(u latchkey.User) {
 	q.putUUID(u.ID.UUID)
 	q.putUUID(u.Project.UUID)
 	q.putOptional(u.Email.Value())
@@ -287,7 +293,6 @@ func (c *conn) insertUser(u latchkey.User) error {
 	q.putInt(int64(u.Epoch))
 	q.putNetworks(u.Networks)
 	q.putPerson(u.Person)
-	return q.exec()
 }
 
 // getUserRow reads userColumns.

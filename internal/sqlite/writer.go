@@ -151,7 +151,8 @@ func (w *writer) commit(batch []*verb) {
 	for _, v := range batch {
 		v.done <- struct{}{}
 	}
-	w.committed(len(batch))
+	w.committed(len(batch) + w.conn.rows)
+	w.conn.rows = 0
 }
 
 // errBegin marks a transaction that could not start.

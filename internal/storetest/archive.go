@@ -44,6 +44,8 @@ func archiveSuite() map[string]func(*move) {
 		"Records/bad cursors and kinds":      archiveBadCursors,
 		"AddRecords/keeps what is there":     archiveKeeps,
 		"AddRecords/an address of another":   archiveConflict,
+		"AddRecords/an address twice":        archiveTwice,
+		"FinishRecords/is an open store":     archiveFinishes,
 		"AddRecords/the long count":          archiveLongCount,
 		"Added/goes on where it was cut off": archiveGoesOn,
 	}
@@ -213,6 +215,37 @@ func archiveConflict(m *move) {
 	cursor, err := m.to.Added(m.ctx(), "b", latchkey.UserRecord)
 	m.must(err)
 	same(m.world, "the cursor", cursor, "")
+}
+
+// archiveTwice: two users of one archive who claim one address, in one commit or in two.
+func archiveTwice(m *move) {
+	at := m.Email()
+	first, second := m.record(at), m.record(at)
+	m.wants("twice in one commit", m.to.AddRecords(m.ctx(), "a", []latchkey.Record{first, second}), latchkey.Conflict)
+	m.must(m.to.AddRecords(m.ctx(), "b", []latchkey.Record{first, m.record(m.Email())}))
+	m.wants("again in the next one", m.to.AddRecords(m.ctx(), "b", []latchkey.Record{m.record(m.Email()), second}), latchkey.Conflict)
+	us, err := m.to.Users(m.ctx(), m.project.ID, latchkey.Address{}, latchkey.UserID{}, 10)
+	m.must(err)
+	same(m.world, "users", len(us), 2)
+}
+
+func (m *move) record(at latchkey.Address) latchkey.Record {
+	u := latchkey.NewUser(m.UserID(m.now), m.project.ID, at, m.now)
+	return latchkey.Record{Kind: latchkey.UserRecord, Cursor: u.ID.String(), Noun: u}
+}
+
+// archiveFinishes: once all is there people sign in as who they were, and finishing again is no mistake.
+func archiveFinishes(m *move) {
+	m.must(m.to.FinishRecords(m.ctx()))
+	r := m.record(m.Email())
+	m.must(m.to.AddRecords(m.ctx(), "a", m.all(m.from, latchkey.ProjectRecord)))
+	m.must(m.to.AddRecords(m.ctx(), "a", []latchkey.Record{r}))
+	m.must(m.to.FinishRecords(m.ctx()))
+	m.must(m.to.FinishRecords(m.ctx()))
+	want := r.Noun.(latchkey.User)
+	us, err := m.to.Users(m.ctx(), m.project.ID, want.Email, latchkey.UserID{}, 2)
+	m.must(err)
+	same(m.world, "who has the address", us, []latchkey.User{want})
 }
 
 func archiveGoesOn(m *move) {

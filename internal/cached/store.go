@@ -110,7 +110,7 @@ func (s *Store) forget() {
 // memory is a map whose entries live for Life. Failures are not remembered.
 type memory[K comparable, V any] struct {
 	mu      sync.RWMutex
-	entries map[K]entry[V]
+	entries map[K]*entry[V]
 	epoch   int // counts forget, so that a read that began before one is not remembered after it
 }
 
@@ -127,8 +127,10 @@ func (m *memory[K, V]) get(ctx context.Context, key K, now time.Time, read func(
 	e, ok := m.entries[key]
 	epoch := m.epoch
 	m.mu.RUnlock()
-	if age := now.Sub(e.read); ok && age >= 0 && age < Life {
-		return e.value, nil
+	if ok {
+		if age := now.Sub(e.read); age >= 0 && age < Life {
+			return e.value, nil
+		}
 	}
 	v, err := read(ctx, key)
 	if err != nil {
@@ -138,9 +140,9 @@ func (m *memory[K, V]) get(ctx context.Context, key K, now time.Time, read func(
 	defer m.mu.Unlock()
 	if m.epoch == epoch {
 		if m.entries == nil || len(m.entries) >= maxEntries {
-			m.entries = map[K]entry[V]{}
+			m.entries = map[K]*entry[V]{}
 		}
-		m.entries[key] = entry[V]{v, now}
+		m.entries[key] = &entry[V]{v, now}
 	}
 	return v, nil
 }

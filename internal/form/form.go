@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"sync"
 	"unicode/utf8"
 
 	"github.com/latchkey-dev/latchkey"
@@ -28,7 +29,14 @@ type Form map[string]string
 //
 // Errors: UnsupportedMedia, TooLarge, Malformed.
 func Read(w http.ResponseWriter, r *http.Request) (Form, error) {
-	values, err := Values(w, r)
+	body, err := read(w, r)
+	if err != nil {
+		return nil, err
+	}
+	if f, ok := plain(body); ok {
+		return f, nil
+	}
+	values, err := parse(body)
 	if err != nil {
 		return nil, err
 	}
@@ -38,30 +46,77 @@ func Read(w http.ResponseWriter, r *http.Request) (Form, error) {
 // Values is Read for whoever must look at a form with a parameter that comes twice.
 // Errors: UnsupportedMedia, TooLarge, Malformed.
 func Values(w http.ResponseWriter, r *http.Request) (url.Values, error) {
+	body, err := read(w, r)
+	if err != nil {
+		return nil, err
+	}
+	return parse(body)
+}
+
+// bodies are buffers to reuse: one for every form that is being read.
+var bodies = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+
+func read(w http.ResponseWriter, r *http.Request) (string, error) {
 	const want = "application/x-www-form-urlencoded"
 	given, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";")
 	if given = strings.TrimSpace(given); given != "" && !strings.EqualFold(given, want) {
-		return nil, &latchkey.Error{Code: latchkey.UnsupportedMedia, Message: "The content type of this call is " + want + "."}
+		return "", &latchkey.Error{Code: latchkey.UnsupportedMedia, Message: "The content type of this call is " + want + "."}
 	}
 	if r.ContentLength > maxBody {
-		return nil, latchkey.TooLarge
+		return "", latchkey.TooLarge
 	}
-	const usual = 2 << 10 // bytes: io.Copy would take 32 KiB each time
-	var body bytes.Buffer
-	body.Grow(int(min(max(r.ContentLength, 0), usual)) + bytes.MinRead)
-	_, err := body.ReadFrom(http.MaxBytesReader(w, r.Body, maxBody))
+	buf, _ := bodies.Get().(*bytes.Buffer) // the pool holds nothing else
+	defer bodies.Put(buf)
+	buf.Reset()
+	body := r.Body
+	if r.ContentLength < 0 { // of a length that is known net/http gives no more than that
+		body = http.MaxBytesReader(w, body, maxBody)
+	}
+	_, err := buf.ReadFrom(body)
 	if tooLarge := new(http.MaxBytesError); errors.As(err, &tooLarge) {
-		return nil, latchkey.TooLarge
+		return "", latchkey.TooLarge
 	}
 	if err != nil {
-		return nil, malformed("The body could not be read to its end.")
+		return "", malformed("The body could not be read to its end.")
 	}
-	values, err := url.ParseQuery(body.String())
+	return buf.String(), nil
+}
+
+func parse(body string) (url.Values, error) {
+	values, err := url.ParseQuery(body)
 	if err != nil {
 		return nil, malformed("The body is not a form.")
 	}
 	return values, nil
 }
+
+// plain reads a body of the kind that clients send, a few parameters with a value, each once, without the lists and the second map
+// that url.ParseQuery and Of make. It gives up, with false, at anything else: what is allowed and what a mistake is called follow
+// from those two alone.
+func plain(body string) (Form, bool) {
+	const most = 16
+	if strings.Count(body, "&") >= most || strings.IndexByte(body, ';') >= 0 {
+		return nil, false
+	}
+	f := Form{}
+	for body != "" {
+		var part string
+		part, body, _ = strings.Cut(body, "&")
+		name, value, _ := strings.Cut(part, "=")
+		name, err := url.QueryUnescape(name)
+		if err != nil || f[name] != "" {
+			return nil, false
+		}
+		if value, err = url.QueryUnescape(value); err != nil || value == "" || !storable(value) {
+			return nil, false
+		}
+		f[name] = value
+	}
+	return f, true
+}
+
+// storable reports text that every store and every message can carry: UTF-8 without NUL.
+func storable(s string) bool { return utf8.ValidString(s) && strings.IndexByte(s, 0) < 0 }
 
 // Of gives the parameters of values, by the same rules.
 // Errors: Malformed.
@@ -71,7 +126,7 @@ func Of(values url.Values) (Form, error) {
 		switch {
 		case len(all) > 1:
 			return nil, malformed("A parameter comes twice.")
-		case !utf8.ValidString(all[0]) || strings.IndexByte(all[0], 0) >= 0:
+		case !storable(all[0]):
 			return nil, malformed("A value is not UTF-8, or has a NUL in it.")
 		case all[0] != "":
 			f[name] = all[0]

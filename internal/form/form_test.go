@@ -105,12 +105,25 @@ func TestRFC6749_2_3_1_ClientCredentials(t *testing.T) {
 	}
 }
 
-// FuzzRead: what is read prints to a form that reads the same.
+// FuzzRead: a form reads as the standard reader has it, whichever way it was read, and what is read prints to a form that reads the
+// same.
 func FuzzRead(f *testing.F) {
-	f.Add("a=1&b=2")
-	f.Add("a=%C3%A9+x&a=")
+	for _, body := range []string{
+		"a=1&b=2", "a=%C3%A9+x&a=", "a=1&a=2", "a=1&%61=2", "a=", "=1", "&&a=1&", "a==1", "a=1;b=2", "a=%00", "a=%ff", "%ff=a", "a=%zz", "%zz=a",
+		strings.Repeat("a=1&", 20), "a=1" + strings.Repeat("&", 20), "grant_type=authorization_code&redirect_uri=app%3A%2F%2Fx%3Fa%3Db",
+	} {
+		f.Add(body)
+	}
 	f.Fuzz(func(t *testing.T, body string) {
 		got, err := form.Read(httptest.NewRecorder(), post(t, "", body))
+		var want form.Form
+		wanted := error(latchkey.Malformed)
+		if values, bad := url.ParseQuery(body); bad == nil && len(body) <= 64<<10 {
+			want, wanted = form.Of(values)
+		}
+		if !reflect.DeepEqual(got, want) || (err == nil) != (wanted == nil) {
+			t.Errorf("%q reads as %v, %v; the standard reader has %v, %v", body, got, err, want, wanted)
+		}
 		if err != nil {
 			return
 		}

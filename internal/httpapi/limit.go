@@ -44,12 +44,16 @@ func tell(w http.ResponseWriter, standing limits.Standing) {
 	}
 }
 
-// counted gives the id of called. It is zero without a gate, which would count it.
+// counted gives the id of called. It is zero without a gate, which would count it. The project of a client is there.
 func (s *Server) counted(ctx context.Context, id latchkey.ProjectID, client latchkey.ClientID) latchkey.ProjectID {
-	if s.Gate == nil {
+	switch {
+	case s.Gate == nil:
 		return latchkey.ProjectID{}
+	case client != 0:
+		c, _ := s.Store.Client(ctx, client)
+		return c.Project
 	}
-	return s.called(ctx, id, client).ID
+	return s.called(ctx, id, 0).ID
 }
 
 // called gives the project that a call is for: id, or that of client if that is not zero. It is zero for one that does not

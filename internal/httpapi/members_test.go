@@ -121,6 +121,31 @@ func TestOneMemberIsEncodedAlike(t *testing.T) {
 	}
 }
 
+// TestTokensAreEncodedAlike: so does that of the token call.
+func TestTokensAreEncodedAlike(t *testing.T) {
+	t.Parallel()
+	for _, scope := range []string{"", "offline <openid>", `"`, "ä"} {
+		for _, id := range []string{"", "a.b.c"} {
+			for _, issued := range []string{"", "urn:ietf:params:oauth:token-type:access_token"} {
+				a := tokenAnswer{Access: "x.y.z", Life: 3600, Refresh: "r-_", Type: "bearer", ID: id, Scope: scope, Issued: issued}
+				var want strings.Builder
+				e := json.NewEncoder(&want)
+				e.SetEscapeHTML(false)
+				if err := e.Encode(a); err != nil {
+					t.Fatal(err)
+				}
+				w := httptest.NewRecorder()
+				if err := a.encode(w); err != nil {
+					t.Fatal(err)
+				}
+				if got := w.Body.String(); got != want.String() {
+					t.Errorf("%+v is written as %q, want %q", a, got, want.String())
+				}
+			}
+		}
+	}
+}
+
 // TestHeadsKeepApart: heads that share their room do not write over each other, nor run out of it.
 func TestHeadsKeepApart(t *testing.T) {
 	t.Parallel()

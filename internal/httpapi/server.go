@@ -248,7 +248,7 @@ type response struct {
 	began  time.Time
 	status int // 0 while nothing is written
 
-	room  [8]string // what put gives to heads, so that they cost no allocation each
+	room  [9]string // what put gives to heads, so that they cost no allocation each
 	heads int
 }
 

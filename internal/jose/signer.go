@@ -171,6 +171,11 @@ func (d *draft) encode(claims latchkey.Claims) ([]byte, error) {
 	if d.plain, ok = appendClaims(d.plain[:0], claims); ok {
 		return d.plain, nil
 	}
+	return d.encodeAny(claims)
+}
+
+// encodeAny is by itself, because the encoder has its claims moved to the heap.
+func (d *draft) encodeAny(claims latchkey.Claims) ([]byte, error) {
 	d.body.Reset()
 	if err := d.encoder.Encode(&claims); err != nil {
 		return nil, err

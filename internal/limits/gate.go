@@ -163,9 +163,9 @@ func (g *Gate) Start(ctx context.Context, s Sign, now time.Time) (Standing, erro
 func (g *Gate) start(ctx context.Context, s Sign, now time.Time) (Standing, error) {
 	solution := s.Solution != nil && s.solves()
 	if !solution && s.Captcha != latchkey.CaptchaAlways {
-		return g.pass(ctx, s, g.takes(Start, s, false), now)
+		return g.pass(ctx, s, g.takes(make([]count, 0, most), Start, s, false), now)
 	}
-	all := g.takes(Start, s, solution)
+	all := g.takes(make([]count, 0, most), Start, s, solution)
 	first := 0
 	for first < len(all) && !all[first].shared && all[first].By != ByClientAddress {
 		first++
@@ -187,22 +187,29 @@ func (g *Gate) start(ctx context.Context, s Sign, now time.Time) (Standing, erro
 
 // Confirm lets an answer with a code go on.
 func (g *Gate) Confirm(ctx context.Context, c Caller, now time.Time) (Standing, error) {
-	return g.pass(ctx, Sign{Caller: c}, g.takes(Confirm, Sign{Caller: c}, false), now)
+	return g.byCaller(ctx, Confirm, c, now)
 }
 
 // Poll lets a device wait for its link.
 func (g *Gate) Poll(ctx context.Context, c Caller, now time.Time) (Standing, error) {
-	return g.pass(ctx, Sign{Caller: c}, g.takes(Poll, Sign{Caller: c}, false), now)
+	return g.byCaller(ctx, Poll, c, now)
 }
 
 // Token lets a call about tokens go on.
 func (g *Gate) Token(ctx context.Context, c Caller, now time.Time) (Standing, error) {
-	return g.pass(ctx, Sign{Caller: c}, g.takes(Token, Sign{Caller: c}, false), now)
+	return g.byCaller(ctx, Token, c, now)
 }
 
 // Page lets a call of a hosted page go on.
 func (g *Gate) Page(ctx context.Context, c Caller, now time.Time) (Standing, error) {
-	return g.pass(ctx, Sign{Caller: c}, g.takes(Page, Sign{Caller: c}, false), now)
+	return g.byCaller(ctx, Page, c, now)
+}
+
+// byCaller lets a call go on that is counted by who makes it alone.
+func (g *Gate) byCaller(ctx context.Context, call Call, c Caller, now time.Time) (Standing, error) {
+	const few = 4 // a poll that is held keeps the stack that it needed
+	s := Sign{Caller: c}
+	return g.pass(ctx, s, g.takes(make([]count, 0, few), call, s, false), now)
 }
 
 // A count is a policy that a call is held to, and the key that it counts under.
@@ -278,8 +285,9 @@ func takesOf(cs []count) []latchkey.Take {
 	return ts
 }
 
-// takes gives what a call is held to, in the order of the table. solved says that it comes with a solved CAPTCHA.
-func (g *Gate) takes(c Call, s Sign, solved bool) []count {
+// takes gives what a call is held to, in the order of the table, in out, which is the caller's so that it costs no allocation. solved
+// says that it comes with a solved CAPTCHA.
+func (g *Gate) takes(out []count, c Call, s Sign, solved bool) []count {
 	if g == nil {
 		return nil
 	}
@@ -288,7 +296,6 @@ func (g *Gate) takes(c Call, s Sign, solved bool) []count {
 	if len(all) == 0 {
 		return nil
 	}
-	out := make([]count, 0, len(all))
 	network, hidden := string(latchkey.NetworkOf(s.IP)), ""
 	if !s.To.IsZero() {
 		hidden = g.hide(s.To)

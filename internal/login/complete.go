@@ -153,25 +153,33 @@ func (s *Service) attempt(r CompleteRequest, p latchkey.Project, now time.Time) 
 // before it splits it.
 func WithQuery(target string, pairs ...string) string {
 	base, query, _ := strings.Cut(target, "?")
+	length := len(target)
+	for _, p := range pairs {
+		length += len(p) + len("?=")
+	}
 	var b strings.Builder
+	b.Grow(length)
 	b.WriteString(base)
 	sep := byte('?')
-	add := func(pair string) {
+	for i := 0; i < len(pairs); i += 2 {
 		b.WriteByte(sep)
-		b.WriteString(pair)
+		b.WriteString(pairs[i])
+		b.WriteByte('=')
+		b.WriteString(strings.ReplaceAll(url.QueryEscape(pairs[i+1]), "+", "%20"))
 		sep = '&'
 	}
-	for i := 0; i < len(pairs); i += 2 {
-		add(pairs[i] + "=" + strings.ReplaceAll(url.QueryEscape(pairs[i+1]), "+", "%20"))
-	}
-	for part := range strings.SplitSeq(query, "&") {
+	for query != "" {
+		var part string
+		part, query, _ = strings.Cut(query, "&")
 		name, _, _ := strings.Cut(part, "=")
 		taken := part == ""
 		for i := 0; i < len(pairs); i += 2 {
 			taken = taken || name == pairs[i]
 		}
 		if !taken {
-			add(part)
+			b.WriteByte(sep)
+			b.WriteString(part)
+			sep = '&'
 		}
 	}
 	return b.String()

@@ -14,8 +14,8 @@ const (
 	atOnce = 64
 	quick  = 20 * time.Millisecond
 	// each is how much work there is for a hand before another one is woken for the rest: waking one costs about as much as
-	// an answer.
-	each = 4
+	// an answer. Whom the Bell has called for does not wait for that.
+	each = 16
 	// kept is how many hands stay when there is nothing to do: their stacks have grown to what answers need.
 	kept = 4
 	// patience is how long an answer may take to be made and written, as with net/http here: on a machine that has far too much
@@ -55,9 +55,37 @@ const (
 // run does something on a goroutine that ends with it.
 func run(what func()) { go what() }
 
+// A backlog is who is to be served.
+type backlog struct{ called, others []*Guest } // by the Bell, and before the others
+
+func (b *backlog) add(g *Guest) {
+	if g.rung && !g.spent {
+		b.called = append(b.called, g)
+	} else {
+		b.others = append(b.others, g)
+	}
+}
+
+func (b *backlog) empty() bool { return len(b.called)+len(b.others) == 0 }
+
+// next takes the first, where there is one.
+func (b *backlog) next() *Guest {
+	from := &b.called
+	if len(*from) == 0 {
+		from = &b.others
+	}
+	g := (*from)[0]
+	(*from)[0] = nil
+	*from = (*from)[1:]
+	return g
+}
+
+// hands is how many should be at work.
+func (b *backlog) hands() int { return min(atOnce, len(b.called)+(len(b.others)+each-1)/each) }
+
 // hire has enough hands at work.
 func (l *Lobby) hire() {
-	for l.busy < min(len(l.backlog), atOnce, 1+len(l.backlog)/each) {
+	for l.busy < l.backlog.hands() {
 		l.busy++
 		if l.resting > 0 {
 			l.resting--
@@ -76,7 +104,7 @@ func (h *hand) work() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for {
-		for len(l.backlog) > 0 {
+		for !l.backlog.empty() {
 			if h.serveNext(); h.slow {
 				return // another has its place
 			}
@@ -93,9 +121,7 @@ func (h *hand) work() {
 // serveNext does the first of the backlog, without the lock.
 func (h *hand) serveNext() {
 	l := h.lobby
-	g := l.backlog[0]
-	l.backlog[0] = nil
-	l.backlog = l.backlog[1:]
+	g := l.backlog.next()
 	over, last := g.spent || g.gone, g.last || g.gone || l.ending || l.crowded.Load()
 	asked := g.answer == nil
 	h.guest, h.began, h.most = g, l.Now(), patience

@@ -45,7 +45,7 @@ type Lobby struct {
 	work    sync.Cond // of hands that rest
 	guests  map[uint64]*Guest
 	number  uint64             // of the last guest
-	backlog []*Guest           // due
+	backlog backlog            // due
 	hands   map[*hand]struct{} // at work
 	busy    int                // of them, those that are quick
 	resting int

@@ -75,7 +75,7 @@ func (l *Lobby) turnTo(g *Guest) {
 // serve has a hand see to g.
 func (l *Lobby) serve(g *Guest) {
 	g.state = due
-	l.backlog = append(l.backlog, g)
+	l.backlog.add(g)
 	l.hire()
 }
 
@@ -209,7 +209,7 @@ func (a *alarm) stop() {
 }
 
 // tick is how long alarms are gathered: those of one tick are one awakening. Nothing here is due to the millisecond.
-const tick = 10 * time.Millisecond
+const tick = 25 * time.Millisecond
 
 // alarmAt has ring be called then, or a tick later.
 func (l *Lobby) alarmAt(at time.Time) {

@@ -29,7 +29,8 @@ func (h *hand) hear(g *Guest, last bool) outcome {
 		return lost
 	}
 	asked := h.in[:n]
-	if sha256.Sum256(asked) != g.asked {
+	t, secret := g.conn.(*tls.Conn)
+	if sha256.Sum256(asked) != g.asked || secret && !allRead(t) { // something else, or more behind it
 		g.before = bytes.Clone(asked)
 		return foreign
 	}
@@ -41,7 +42,7 @@ func (h *hand) hear(g *Guest, last bool) outcome {
 		return foreign
 	}
 	r.RemoteAddr = g.conn.RemoteAddr().String()
-	if t, ok := g.conn.(*tls.Conn); ok {
+	if secret {
 		state := t.ConnectionState()
 		r.TLS = &state
 	}

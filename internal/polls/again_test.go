@@ -85,7 +85,7 @@ func TestAskedOtherwise(t *testing.T) {
 			"more than can be": "GET / HTTP/1.1\r\nHost: x\r\nA: " + strings.Repeat("b", 5000) + "\r\n\r\n",
 			"nothing of HTTP":  "\x16\x03\x01\r\n\r\n",
 		} {
-			h := newHall(t, by, func(h *hall) { h.hold = 20 * time.Millisecond })
+			h := newHall(t, by)
 			c := h.dial("")
 			h.knows(c, poll)
 			before := h.fresh.Load()

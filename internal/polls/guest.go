@@ -54,6 +54,9 @@ func (l *Lobby) Guest(w http.ResponseWriter, r *http.Request) *Guest {
 	if l == nil || !ok || r.ProtoMajor != 1 || r.ProtoMinor != 1 || r.Method == http.MethodHead || w.Header().Get("Connection") != "" {
 		return nil
 	}
+	if r.TLS != nil && !l.transparent {
+		return nil
+	}
 	if r.Body != http.NoBody {
 		if r.Method != http.MethodPost { // of others nobody has read it, and to try could take long
 			return nil

@@ -41,6 +41,8 @@ type Lobby struct {
 	timer   *time.Timer   // set for next
 	crowded atomic.Bool   // no connection is kept any more
 
+	transparent bool // polls by TLS may come
+
 	mu      sync.Mutex
 	work    sync.Cond // of hands that rest
 	guests  map[uint64]*Guest
@@ -66,7 +68,7 @@ func NewLobby() (*Lobby, error) {
 	}
 	l := &Lobby{
 		watch: w, wake: make(chan struct{}, 1), ready: make(chan struct{}, 1), over: make(chan struct{}), timer: time.NewTimer(0),
-		guests: map[uint64]*Guest{}, hands: map[*hand]struct{}{}, lines: map[time.Duration]*list.List{},
+		transparent: transparent(), guests: map[uint64]*Guest{}, hands: map[*hand]struct{}{}, lines: map[time.Duration]*list.List{},
 	}
 	l.timer.Stop()
 	l.work.L = &l.mu

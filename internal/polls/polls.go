@@ -9,7 +9,7 @@
 //	hands.go   who does what takes time
 //	answer.go  the answer, as net/http would write it
 //	again.go   the next request: the same again, or back to net/http
-//	slim.go    what TLS can do without
+//	slim.go    what lies in a tls.Conn, and what it can do without
 //	watch_*.go what the system says of their connections
 package polls
 

@@ -1,0 +1,61 @@
+package polls_test
+
+import (
+	"bufio"
+	"crypto/tls"
+	"net"
+	"testing"
+	"time"
+)
+
+// A packer writes what it is given in one piece, when it is told to.
+type packer struct {
+	net.Conn
+	waits bool
+	held  []byte
+}
+
+func (p *packer) Write(b []byte) (int, error) {
+	if p.waits {
+		p.held = append(p.held, b...)
+		return len(b), nil
+	}
+	return p.Conn.Write(b)
+}
+
+// TestTwoRecordsAtOnce: by TLS, a request may come together with the one before it, in a record of its own. The system then has
+// nothing more to say about it, and it is answered all the same.
+func TestTwoRecordsAtOnce(t *testing.T) {
+	t.Parallel()
+	h := newHall(t, secure)
+	conn, err := net.Dial("tcp", h.addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	_ = conn.SetDeadline(time.Now().Add(20 * time.Second))
+	p := &packer{Conn: conn}
+	secured := tls.Client(p, &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"http/1.1"}})
+	if err := secured.Handshake(); err != nil {
+		t.Fatal(err)
+	}
+	c := &client{t, secured, bufio.NewReader(secured)}
+	for range 5 { // from the third time on the Lobby knows the poll
+		p.waits = true
+		c.send(poll)
+		c.send(other)
+		p.waits = false
+		if _, err := p.Write(p.held); err != nil {
+			t.Fatal(err)
+		}
+		p.held = nil
+		(<-h.waits).tell("a word")
+		c.expect(200, "a word", false)
+		c.expect(200, c.LocalAddr().String(), false)
+		for range 2 { // alone
+			c.send(poll)
+			(<-h.waits).tell("a word")
+			c.expect(200, "a word", false)
+		}
+	}
+}

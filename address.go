@@ -5,6 +5,7 @@ import (
 	"io"
 	"log/slog"
 	"strings"
+	"unicode/utf8"
 )
 
 // A Channel is a way to reach a person. Its text is the wire's (`type` claim, contract.md §5).
@@ -55,7 +56,7 @@ func (a Address) String() string {
 	if at <= 0 {
 		return "•••"
 	}
-	first := []rune(a.value[:at])[0]
+	first, _ := utf8.DecodeRuneInString(a.value)
 	return string(first) + "•••" + a.value[at:]
 }
 

@@ -63,7 +63,10 @@ func ParseEmail(s string) (latchkey.Address, error) {
 	if problem := checkDomain(domain); problem != "" {
 		return badEmail(problem)
 	}
-	value := strings.ToLower(local) + "@" + domain
+	value := s // as nearly everybody types it
+	if lower := strings.ToLower(local); lower != local || domain != typed {
+		value = lower + "@" + domain
+	}
 	if len(value) > maxEmail {
 		return badEmail("the email address is too long")
 	}
@@ -121,11 +124,10 @@ func checkLocal(local string) string {
 // checkDomain accepts a lower-case host name of at least two labels in A-form. idna has looked at it already; this is
 // what it is meant to have made sure of, and what it does not ask for: the dot, and an end that is no IP address.
 func checkDomain(domain string) string {
-	labels := strings.Split(domain, ".")
-	if len(labels) < 2 {
+	if !strings.Contains(domain, ".") {
 		return "the domain of the email address needs a dot"
 	}
-	for _, l := range labels {
+	for l := range strings.SplitSeq(domain, ".") {
 		if l == "" || len(l) > 63 || l[0] == '-' || l[len(l)-1] == '-' {
 			return "the domain of the email address is not a valid name"
 		}
@@ -135,7 +137,7 @@ func checkDomain(domain string) string {
 			}
 		}
 	}
-	if strings.Trim(labels[len(labels)-1], "0123456789") == "" {
+	if last := domain[strings.LastIndexByte(domain, '.')+1:]; strings.Trim(last, "0123456789") == "" {
 		return "the domain of the email address is a name, not a number"
 	}
 	return ""

@@ -63,10 +63,16 @@ func encodeOne(w http.ResponseWriter, name, value string) error {
 	return nil
 }
 
-// write answers with body. What the connection says about it is of no use to anybody: the caller is gone.
+// measured is the length in bytes from which on an answer has to say by itself how long it is; net/http says it of shorter ones,
+// which it holds back until the handler is done, and with a ninth head its map of heads would cost twice as much.
+const measured = 2 << 10
+
+// write answers with body, which is all of the answer. What the connection says about it is of no use to anybody: the caller is gone.
 func write(w http.ResponseWriter, status int, contentType string, body []byte) {
 	put(w, "Content-Type", contentType)
-	put(w, "Content-Length", strconv.Itoa(len(body)))
+	if len(body) >= measured {
+		put(w, "Content-Length", strconv.Itoa(len(body)))
+	}
 	w.WriteHeader(status)
 	_, _ = w.Write(body)
 }

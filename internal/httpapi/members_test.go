@@ -2,8 +2,10 @@ package httpapi
 
 import (
 	"encoding/json"
+	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -141,6 +143,34 @@ func TestTokensAreEncodedAlike(t *testing.T) {
 				if got := w.Body.String(); got != want.String() {
 					t.Errorf("%+v is written as %q, want %q", a, got, want.String())
 				}
+			}
+		}
+	}
+}
+
+// TestAnswersHaveALength: none comes in chunks, whoever says how long it is.
+func TestAnswersHaveALength(t *testing.T) {
+	t.Parallel()
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		n, _ := strconv.Atoi(r.URL.Query().Get("n"))
+		write(w, http.StatusOK, "text/plain", make([]byte, n))
+	}))
+	t.Cleanup(s.Close)
+	for _, method := range []string{http.MethodGet, http.MethodHead} {
+		for _, n := range []int{1, 100, measured - 1, measured, measured + 1, 16 * measured} {
+			r, err := http.NewRequestWithContext(t.Context(), method, s.URL+"/?n="+strconv.Itoa(n), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			res, err := s.Client().Do(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := res.Body.Close(); err != nil {
+				t.Fatal(err)
+			}
+			if res.ContentLength != int64(n) || len(res.TransferEncoding) > 0 {
+				t.Errorf("%s of %d bytes: Content-Length %d, Transfer-Encoding %q", method, n, res.ContentLength, res.TransferEncoding)
 			}
 		}
 	}

@@ -115,7 +115,7 @@ func newServer(ctx context.Context, h house) (*server, error) {
 		Login: logins, Tokens: api.Tokens, Accounts: api.Accounts, Store: store,
 		Sessions: api.Sessions, Secrets: h.secrets, Catalog: texts,
 		PublicURL: h.publicURL, Log: h.log, Now: h.now,
-		ClientIP: h.clientIP, Observe: metrics.Request, Place: h.place, Gate: gate, Captcha: puzzles, Polls: places,
+		ClientIP: h.clientIP, Observe: metrics.Request, Place: h.place, Gate: gate, Captcha: puzzles, Polls: places, Lobby: s.lobby,
 	}
 	web := &pages.Server{
 		Login: logins, Catalog: texts, PublicURL: h.publicURL, Log: h.log, Now: h.now, ClientIP: h.clientIP,

@@ -26,6 +26,7 @@ package oidc
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"log/slog"
 	"net/http"
 	"net/netip"
@@ -61,6 +62,7 @@ type Server struct {
 	Captcha   *captcha.Service                                           // for starts that the gate asks for one; nil: none
 	Gate      *limits.Gate                                               // of every call; nil: as often as anybody likes
 	Polls     *polls.Places                                              // of the logins that wait for their link; nil: any number
+	Lobby     *polls.Lobby                                               // where they wait; nil: on net/http's goroutines
 	Observe   func(route, method string, status int, took time.Duration) // may be nil
 
 	// Place names roughly where an address is, in the language of a locale; both are empty when nothing is known. It may be nil.
@@ -96,7 +98,7 @@ func (s *Server) Routes() []Route {
 		{"GET", "/p/{projectId}/authorize", nobody, s.shown(s.authorize)},
 		{"POST", "/p/{projectId}/authorize", nobody, s.shown(s.authorize)},
 		{"POST", "/p/{projectId}/login", nobody, s.shown(s.logIn)},
-		{"POST", "/p/{projectId}/wait", nobody, s.limited(s.Gate.Poll, s.wait)},
+		{"POST", waitRoute, nobody, s.limited(s.Gate.Poll, s.wait)},
 		{"GET", "/p/{projectId}/logout", nobody, s.shown(s.endSession)},
 		{"POST", "/p/{projectId}/logout", nobody, s.shown(s.endSession)},
 		{"GET", "/p/{projectId}/account", nobody, s.shown(s.account)},
@@ -131,19 +133,24 @@ func (s *Server) Handler() http.Handler {
 // serve is everything around a call: headers, the issuer, CORS, dispatch, and the answer to an error.
 func (s *Server) serve(path string, routes []Route) http.Handler {
 	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		began := s.Now()
-		w := &response{ResponseWriter: rw}
+		w := &response{ResponseWriter: rw, began: s.Now()}
 		h := w.Header()
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("Cache-Control", "no-store")
 		h.Add("Vary", "Origin")
-		if err := s.dispatch(w, r, routes); err != nil {
-			s.fail(w, r, err)
-		}
-		if s.Observe != nil {
-			s.Observe(path, knownMethod(r.Method), w.status, s.Now().Sub(began))
+		if err := s.dispatch(w, r, routes); !errors.Is(err, errParked) {
+			s.end(w, r, path, err)
 		}
 	})
+}
+
+func (s *Server) end(w *response, r *http.Request, path string, err error) {
+	if err != nil {
+		s.fail(w, r, err)
+	}
+	if s.Observe != nil {
+		s.Observe(path, knownMethod(r.Method), w.status, s.Now().Sub(w.began))
+	}
 }
 
 func (s *Server) dispatch(w *response, r *http.Request, routes []Route) (err error) {
@@ -201,8 +208,12 @@ func (s *Server) issuer(r *http.Request) (latchkey.Project, error) {
 // response remembers what was answered. Handlers see it as an http.ResponseWriter.
 type response struct {
 	http.ResponseWriter
+	began  time.Time
 	status int // 0 while nothing is written
 }
+
+// Unwrap is for http.ResponseController.
+func (w *response) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 // WriteHeader implements http.ResponseWriter.
 func (w *response) WriteHeader(status int) {

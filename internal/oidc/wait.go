@@ -1,12 +1,18 @@
 package oidc
 
 import (
+	"context"
+	"errors"
 	"net/http"
+	"time"
 
 	"github.com/latchkey-dev/latchkey"
 	"github.com/latchkey-dev/latchkey/internal/form"
 	"github.com/latchkey-dev/latchkey/internal/login"
+	"github.com/latchkey-dev/latchkey/internal/polls"
 )
+
+const waitRoute = "/p/{projectId}/wait"
 
 type waited struct {
 	Code string `json:"code"`
@@ -29,8 +35,16 @@ func (s *Server) wait(w http.ResponseWriter, r *http.Request, p latchkey.Project
 	if err := s.Polls.Enter(w, r, from); err != nil {
 		return err
 	}
+	if g := s.Lobby.Guest(w, r); g != nil {
+		return s.receive(w, r, g, q, from)
+	}
 	defer s.Polls.Leave(from)
 	code, err := s.Login.Wait(r.Context(), q)
+	return tellCode(w, code, err)
+}
+
+// tellCode answers with what came of a wait.
+func tellCode(w http.ResponseWriter, code latchkey.Secret, err error) error {
 	switch latchkey.CodeOf(err) {
 	case "":
 		return encode(w, http.StatusOK, waited{code.Reveal()})
@@ -39,6 +53,68 @@ func (s *Server) wait(w http.ResponseWriter, r *http.Request, p latchkey.Project
 		return nil
 	}
 	return err
+}
+
+// A held is a wait in the lobby: what its answer needs, and nothing of the request.
+type held struct {
+	s     *Server
+	poll  *login.Poll
+	from  latchkey.Network
+	began time.Time
+}
+
+// errParked is no answer: the lobby writes it later.
+var errParked = errors.New("parked")
+
+// receive answers at once, or has the page wait in the lobby.
+func (s *Server) receive(w http.ResponseWriter, r *http.Request, g *polls.Guest, q login.WaitRequest, from latchkey.Network) error {
+	h := &held{s: s, poll: s.Login.Poll(q, g.Wake), from: from}
+	if own, ok := w.(*response); ok {
+		h.began = own.began
+	}
+	stays := false
+	defer func() {
+		if !stays {
+			h.leave()
+		}
+	}()
+	code, err := h.poll.Look(r.Context())
+	if code == "" && err == nil {
+		if stays = g.Park(w, s.Login.Hold, h.answer); stays {
+			return errParked
+		}
+		err = latchkey.DeadlineExceeded // nothing can be had of the connection: the page asks again
+	}
+	return tellCode(w, code, err)
+}
+
+// answer is polls.Answer: what wait and serve do after the wait.
+func (h *held) answer(rw http.ResponseWriter, over bool) (done bool) {
+	code, err := h.look(over)
+	if code == "" && err == nil {
+		return false
+	}
+	h.leave()
+	w := &response{ResponseWriter: rw, began: h.began}
+	h.s.end(w, &http.Request{Method: http.MethodPost}, waitRoute, tellCode(w, code, err))
+	return true
+}
+
+func (h *held) look(over bool) (code latchkey.Secret, err error) {
+	if over {
+		return "", latchkey.DeadlineExceeded
+	}
+	defer func() {
+		if p := recover(); p != nil {
+			err = panicked(p)
+		}
+	}()
+	return h.poll.Look(context.Background()) // of no request any more; the store has its own patience
+}
+
+func (h *held) leave() {
+	h.poll.End()
+	h.s.Polls.Leave(h.from)
 }
 
 // readWait decodes the question. Errors: those of form.Read; Invalid for a page that cannot be gone on with.

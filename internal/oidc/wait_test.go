@@ -1,8 +1,14 @@
 package oidc_test
 
 import (
+	"context"
+	"fmt"
+	"net"
 	"net/http"
+	"reflect"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -145,4 +151,106 @@ func TestWaitTakesAPlace(t *testing.T) {
 	if r := b.wait(); r.status != http.StatusOK {
 		t.Errorf("the place is not free afterwards: %d %s", r.status, r.body)
 	}
+}
+
+// TestWaitInTheLobby: a page that waits there has the answers that it has with net/http, asked for the first time or again, and is
+// observed as there.
+func TestWaitInTheLobby(t *testing.T) {
+	t.Parallel()
+	type seen struct {
+		status int
+		body   string
+		header http.Header
+		called string
+	}
+	ask := func(t *testing.T, lobby bool) (all []seen) {
+		w := newWorld(t)
+		w.login.Hold = 100 * time.Millisecond
+		observed := make(chan string, 20)
+		w.server.Observe = func(route, method string, status int, _ time.Duration) { observed <- fmt.Sprint(route, method, status) }
+		in, out := make(chan struct{}, 20), make(chan struct{}, 20)
+		w.server.Polls = &polls.Places{Holding: func(delta int) {
+			if delta > 0 {
+				in <- struct{}{}
+			} else {
+				out <- struct{}{}
+			}
+		}}
+		b := w.open()
+		b.press("address", "address", player)
+		m, token := w.link()
+		for range 2 {
+			<-observed
+		}
+		given := w.serve(lobby)
+		step := func(meanwhile func()) {
+			t.Helper()
+			go func() { <-in; meanwhile() }()
+			r := b.wait()
+			right, _ := w.secrets.Code(m.Challenge, m.Project, m.To, m.Digits)
+			r.header.Del("Date")
+			all = append(all, seen{
+				r.status, strings.Replace(string(r.body), right.Reveal(), "the code", 1), r.header, <-observed,
+			})
+			<-out
+		}
+		nothing := func() {}
+		for range 3 {
+			step(nothing)
+		}
+		step(func() { _, _ = w.login.Approve(context.Background(), token, 0, latchkey.Origin{}) })
+		step(nothing) // which knows it at once
+		if lobby && given() != 2 {
+			t.Errorf("net/http was given the connection %d times for 5 waits, want 2", given())
+		}
+		return all
+	}
+	want, got := ask(t, false), ask(t, true)
+	for i, status := range []int{204, 204, 204, 200, 200} {
+		if want[i].status != status {
+			t.Errorf("wait %d is answered %d by net/http, want %d", i+1, want[i].status, status)
+		}
+		if !reflect.DeepEqual(got[i], want[i]) {
+			t.Errorf("wait %d in the lobby:\n%+v\nwith net/http:\n%+v", i+1, got[i], want[i])
+		}
+	}
+}
+
+// serve has the world's calls go over TCP, with a lobby or without. It gives how often net/http was given a connection.
+func (w *world) serve(lobby bool) (given func() int64) {
+	w.t.Helper()
+	var count atomic.Int64
+	srv := &http.Server{ReadHeaderTimeout: 10 * time.Second, IdleTimeout: time.Minute, ConnState: func(_ net.Conn, s http.ConnState) {
+		if s == http.StateNew {
+			count.Add(1)
+		}
+	}}
+	main, err := net.Listen("tcp", "127.0.0.1:0")
+	w.must(err)
+	ctx, cancel := context.WithCancel(context.Background())
+	var all sync.WaitGroup
+	if lobby {
+		l, err := polls.NewLobby()
+		w.must(err)
+		if l == nil {
+			w.t.Skip("this system has no lobby")
+		}
+		l.Server, l.Now, w.server.Lobby = srv, time.Now, l
+		all.Go(func() { _ = srv.Serve(l) })
+		all.Go(func() { _ = l.Run(ctx) })
+	}
+	srv.Handler = w.server.Handler()
+	all.Go(func() { _ = srv.Serve(main) })
+	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "tcp", main.Addr().String())
+	}
+	through := &http.Transport{DialContext: dial, DialTLSContext: dial} // the issuer's URL is https
+	w.http.Transport = through
+	w.t.Cleanup(func() {
+		through.CloseIdleConnections()
+		_ = srv.Close()
+		cancel()
+		all.Wait()
+	})
+	return count.Load
 }

@@ -2,7 +2,6 @@ package pgtest
 
 import (
 	"errors"
-	"fmt"
 	"os"
 	"os/exec"
 	"os/user"
@@ -70,7 +69,7 @@ func (s *Server) processes() ([]int, error) {
 	pids := []int{s.process.Pid}
 	children, err := filepath.Glob("/proc/" + strconv.Itoa(s.process.Pid) + "/task/*/children")
 	if err != nil || len(children) == 0 {
-		return nil, fmt.Errorf("the server's processes are not to be found: %v", err)
+		return nil, errors.Join(errors.New("the server's processes are not to be found"), err)
 	}
 	for _, file := range children {
 		list, err := os.ReadFile(file)

@@ -21,7 +21,7 @@ const (
 
 // StartChallenge implements latchkey.LoginStore.
 func (s *Store) StartChallenge(ctx context.Context, start latchkey.Start, now time.Time) (latchkey.Started, error) {
-	return write(ctx, s, func(c *conn) (latchkey.Started, error) {
+	return writeInto(ctx, s, &s.started, func(c *conn) (latchkey.Started, error) {
 		var old latchkey.Challenge
 		if !start.Again.IsZero() {
 			var err error
@@ -133,7 +133,7 @@ func (s *Store) press(
 
 // CompleteChallenge implements latchkey.LoginStore.
 func (s *Store) CompleteChallenge(ctx context.Context, a latchkey.Attempt, now time.Time) (latchkey.Outcome, error) {
-	return write(ctx, s, func(c *conn) (latchkey.Outcome, error) {
+	return writeInto(ctx, s, &s.outcomes, func(c *conn) (latchkey.Outcome, error) {
 		var none latchkey.Outcome
 		ch, err := c.challenge(challengeByID, a.ID.Handle[:])
 		if err != nil {

@@ -26,7 +26,7 @@ const (
 
 // RedeemCode implements latchkey.LoginStore.
 func (s *Store) RedeemCode(ctx context.Context, r latchkey.Redemption, now time.Time) (latchkey.Redeemed, error) {
-	return write(ctx, s, func(c *conn) (latchkey.Redeemed, error) {
+	return writeInto(ctx, s, &s.redeemed, func(c *conn) (latchkey.Redeemed, error) {
 		var none latchkey.Redeemed
 		code, err := c.code(r.ID)
 		if err != nil {

@@ -36,6 +36,8 @@ type Store struct {
 	closing    chan struct{}
 	closeOnce  sync.Once
 	closeErr   error
+
+	started, outcomes, redeemed sync.Pool // boxes of writeInto
 }
 
 // Open opens the database at path, creates it (mode 0600) if there is none, and applies the migrations it lacks. It

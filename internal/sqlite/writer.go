@@ -214,13 +214,31 @@ func (c *conn) exec(text string) error {
 
 // write runs a verb that gives something.
 func write[T any](ctx context.Context, s *Store, run func(*conn) (T, error)) (T, error) {
+	return writeInto(ctx, s, nil, run)
+}
+
+// writeInto is write for the verbs of a login, whose outcomes are large: where the writer puts them is taken from boxes, and used
+// again.
+func writeInto[T any](ctx context.Context, s *Store, boxes *sync.Pool, run func(*conn) (T, error)) (T, error) {
 	var out, none T
+	var box *T
+	if boxes != nil {
+		box, _ = boxes.Get().(*T) // nil where there is none left
+	}
+	if box == nil {
+		box = new(T)
+	}
 	err := s.writer.do(ctx, func(c *conn) (err error) {
-		out, err = run(c)
+		*box, err = run(c)
 		return err
 	})
 	if err != nil {
-		return none, err // out may still be written to if ctx ended
+		return none, err // the box may still be written to if ctx ended, and is never used again
+	}
+	out = *box
+	if boxes != nil {
+		*box = none // or it would keep what is in it
+		boxes.Put(box)
 	}
 	return out, nil
 }

@@ -161,6 +161,42 @@ func TestAStuckWriterHangsNobody(t *testing.T) {
 	}
 }
 
+// TestBoxesAreNobodyElses: what a verb may still write to is not given to another one, and what is has nothing in it.
+func TestBoxesAreNobodyElses(t *testing.T) {
+	t.Parallel()
+	s := newStore(t)
+	var boxes sync.Pool
+	started, finish := make(chan struct{}), make(chan struct{})
+	ctx, cancel := context.WithCancel(t.Context())
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		_, err := writeInto(ctx, s, &boxes, func(*conn) (string, error) {
+			close(started)
+			<-finish
+			return "late", nil
+		})
+		if latchkey.CodeOf(err) != latchkey.Unavailable {
+			t.Errorf("a verb whose caller went: %v, want Unavailable", err)
+		}
+	})
+	<-started
+	cancel()
+	wg.Wait()
+	if box := boxes.Get(); box != nil {
+		t.Error("a box that its verb may still write to is to be used again")
+	}
+	close(finish)
+	for range 20 { // under the race detector a pool forgets at random
+		got, err := writeInto(t.Context(), s, &boxes, func(*conn) (string, error) { return "mine", nil })
+		if err != nil || got != "mine" {
+			t.Fatalf("%q, %v", got, err)
+		}
+		if box, _ := boxes.Get().(*string); box != nil && *box != "" {
+			t.Fatalf("a box that is used again has %q in it", *box)
+		}
+	}
+}
+
 func TestAFullQueueRefuses(t *testing.T) {
 	t.Parallel()
 	s := newStore(t)

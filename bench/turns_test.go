@@ -62,6 +62,7 @@ func TestRatiosAreOfOneRound(t *testing.T) {
 		"one round":             {rounds(90), rounds(100), middle{0.9, 0.9, 0.9}},
 		"a machine that drifts": {rounds(90, 45, 180), rounds(100, 50, 200), middle{0.9, 0.9, 0.9}},
 		"one bad round":         {rounds(90, 10, 91), rounds(100, 100, 100), middle{0.9, 0.1, 0.91}},
+		"not of the medians":    {rounds(90, 50, 20), rounds(100, 40, 30), middle{0.9, 2.0 / 3, 1.25}},
 		"an even number":        {rounds(80, 90), rounds(100, 100), middle{0.85, 0.8, 0.9}},
 		"nothing":               {nil, rounds(100), middle{}},
 	} {

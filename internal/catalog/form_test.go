@@ -47,7 +47,8 @@ func TestFormsChangeNothing(t *testing.T) {
 					}
 					subject, text, page := plainly(c, m, p, code.Reveal(), link.Reveal())
 					if e.Subject != subject || e.Text != text || e.HTML != page {
-						t.Fatalf("%q in %s, kind %d: got\n%s\n%s\n%s\nwant\n%s\n%s\n%s", name, locale, kind, e.Subject, e.Text, e.HTML, subject, text, page)
+						t.Fatalf("%q in %s, kind %d: got\n%s\n%s\n%s\nwant\n%s\n%s\n%s", name, locale, kind,
+							e.Subject, e.Text, e.HTML, subject, text, page)
 					}
 				}
 			}
@@ -69,6 +70,18 @@ func TestARenamedProjectHasItsName(t *testing.T) {
 		}
 		if e.From != name || !strings.Contains(e.Subject, name) || strings.Count(e.Text, name) != 2 || strings.Count(e.HTML, name) < 3 {
 			t.Errorf("the mail of %s is from %s, about %q:\n%s", name, e.From, e.Subject, e.Text)
+		}
+	}
+}
+
+// TestAFormIsOfOneHost: the code is bound to the host that the caller names.
+func TestAFormIsOfOneHost(t *testing.T) {
+	t.Parallel()
+	c := open(t)
+	for _, host := range []string{"a.example.com", "b.example.com"} {
+		e, err := c.Render(message(latchkey.Email), project("Demo"), "123456", link, host)
+		if err != nil || !strings.HasSuffix(e.Text, "\n@"+host+" #123456") {
+			t.Errorf("%v: the mail for %s ends otherwise:\n%s", err, host, e.Text)
 		}
 	}
 }

@@ -123,8 +123,8 @@ func printable(s string) bool {
 	for ; len(s) >= 8; s = s[8:] {
 		x := uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
 			uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
-		// The high bit of a byte is set here if it is above 0x7f, above 0x7e, or below a space.
-		if (x|(x+each)|(x-' '*each))&(0x80*each) != 0 && !printableBytes(s[:8]) {
+		// The high bit of a byte is set in one of the sums if the byte is no printable one; a carry sets it for nothing at worst.
+		if ((x+each)|(x-' '*each))&(0x80*each) != 0 && !printableBytes(s[:8]) {
 			return false
 		}
 	}

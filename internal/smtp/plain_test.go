@@ -2,12 +2,15 @@ package smtp
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"io"
 	"net/textproto"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/latchkey-dev/latchkey"
 	"github.com/latchkey-dev/latchkey/internal/sendertest"
 )
 
@@ -121,5 +124,40 @@ func TestRoomIsNotShared(t *testing.T) {
 	}
 	if len(seen) != mails {
 		t.Errorf("%d different mails arrived, want %d", len(seen), mails)
+	}
+}
+
+// TestOneMessageTakesItsTimeAtMost: a server that says nothing is left after Timeout, unless the caller wants it sooner.
+func TestOneMessageTakesItsTimeAtMost(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ timeout, callers time.Duration }{
+		"a caller who waits for ever": {timeout: 50 * time.Millisecond},
+		"a caller who waits for long": {timeout: 50 * time.Millisecond, callers: time.Hour},
+		"a caller in a hurry":         {timeout: time.Hour, callers: 50 * time.Millisecond},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			srv := serve(t, Plain)
+			srv.hang = make(chan struct{})
+			cfg := srv.config(Plain)
+			cfg.Timeout, cfg.Now = c.timeout, time.Now
+			s := open(t, cfg)
+			ctx := context.Background()
+			if c.callers > 0 {
+				var cancel context.CancelFunc
+				ctx, cancel = context.WithTimeout(ctx, c.callers)
+				defer cancel()
+			}
+			sent := make(chan error, 1)
+			go func() { sent <- s.Send(ctx, sendertest.Envelope(email("someone@example.org"), 1)) }()
+			select {
+			case err := <-sent:
+				if !errors.Is(err, latchkey.Unavailable) {
+					t.Errorf("got %v, want Unavailable", err)
+				}
+			case <-time.After(10 * time.Second):
+				t.Error("the message still waits for a server that says nothing")
+			}
+		})
 	}
 }

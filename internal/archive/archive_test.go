@@ -3,8 +3,11 @@ package archive
 import (
 	"bytes"
 	"context"
+	"errors"
+	"fmt"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -183,6 +186,112 @@ func TestACutImportIsGoneOnWith(t *testing.T) {
 	holds(t, "after four cuts", to, from)
 }
 
+// endless gives one user again and again, of another id each time, and calls after when it has given some.
+type endless struct {
+	ns    storetest.Nouns
+	n     int
+	after func()
+	rest  []byte
+}
+
+func (e *endless) Read(p []byte) (int, error) {
+	if len(e.rest) == 0 {
+		if e.n++; e.n == 1 {
+			e.rest = []byte(`{"archive":"endless","version":1}` + "\n")
+		} else {
+			e.rest = fmt.Appendf(nil, `{"kind":"user","cursor":"%d","data":{"id":"%v"}}`+"\n", e.n, e.ns.UserID(storetest.Noon()))
+		}
+		if e.n == 1000 {
+			e.after()
+		}
+	}
+	n := copy(p, e.rest)
+	e.rest = e.rest[n:]
+	return n, nil
+}
+
+// TestImportStopsWithItsContext: it says so once, and does not take the archive for one that was cut off.
+func TestImportStopsWithItsContext(t *testing.T) {
+	t.Parallel()
+	ctx, stop := context.WithCancel(t.Context())
+	err := Import(ctx, nothing{}, &endless{after: stop}, quiet)
+	if !errors.Is(err, context.Canceled) || strings.Contains(err.Error(), "\n") || strings.Contains(err.Error(), "cut off") {
+		t.Errorf("an import that is stopped: %v", err)
+	}
+}
+
+// ends counts how often a store was to finish.
+type ends struct {
+	nothing
+	finished int
+}
+
+func (e *ends) FinishRecords(context.Context) error { e.finished++; return nil }
+
+func TestImportFinishesHoweverItEnds(t *testing.T) {
+	t.Parallel()
+	const first = `{"archive":"a","version":1}` + "\n"
+	for name, text := range map[string]string{
+		"whole": first + `{"end":true,"records":0}` + "\n", "cut off": first, "damaged": first + "hello\n",
+		"a line without end": first + strings.Repeat("x", maxLine+1),
+	} {
+		var to ends
+		if err := Import(t.Context(), &to, strings.NewReader(text), quiet); to.finished != 1 || err == nil != (name == "whole") {
+			t.Errorf("%s: finished %d times, want once; %v", name, to.finished, err)
+		}
+	}
+}
+
+// sizes notes how many records each commit has.
+type sizes struct {
+	nothing
+	of []int
+}
+
+func (s *sizes) AddRecords(_ context.Context, _ string, rs []latchkey.Record) error {
+	s.of = append(s.of, len(rs))
+	return nil
+}
+
+// TestCommitsAreBounded: by the records in them, and by the memory that they take.
+func TestCommitsAreBounded(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		records, length int
+		want            []int
+	}{
+		"many":  {2*batch + 1, 1, []int{batch, batch, 1}},
+		"large": {50, batchBytes / 20, []int{20, 20, 10}},
+	} {
+		var text strings.Builder
+		text.WriteString(`{"archive":"a","version":1}` + "\n")
+		line := fmt.Sprintf(`{"kind":"event","cursor":"1","data":{"detail":"%s"}}`+"\n", strings.Repeat("x", c.length))
+		for range c.records {
+			text.WriteString(line)
+		}
+		fmt.Fprintf(&text, `{"end":true,"records":%d}`+"\n", c.records)
+		var to sizes
+		if err := Import(t.Context(), &to, strings.NewReader(text.String()), quiet); err != nil || !slices.Equal(to.of, c.want) {
+			t.Errorf("%s: %d records in commits of %d, want %d; %v", name, c.records, to.of, c.want, err)
+		}
+	}
+}
+
+// TestWhatIsStoredIsNotReadAgain: an import that is begun again asks nothing of the records that it passes over.
+func TestWhatIsStoredIsNotReadAgain(t *testing.T) {
+	t.Parallel()
+	to := open(t)
+	const first = `{"archive":"a","version":1}` + "\n"
+	const good = `{"kind":"event","cursor":"1","data":{"kind":"x"}}` + "\n" + `{"kind":"event","cursor":"2","data":{"kind":"y"}}` + "\n"
+	if err := Import(t.Context(), to, strings.NewReader(first+good), quiet); err == nil {
+		t.Fatal("an archive without its end was taken as whole")
+	}
+	text := first + strings.Replace(good, `{"kind":"x"}`, `{"odd":1}`, 1) + `{"end":true,"records":2}` + "\n"
+	if err := Import(t.Context(), to, strings.NewReader(text), quiet); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestImportSaysWhatIsWrong(t *testing.T) {
 	t.Parallel()
 	const first = `{"archive":"a","version":1}` + "\n"
@@ -198,6 +307,7 @@ func TestImportSaysWhatIsWrong(t *testing.T) {
 		"two objects a line": {first + `{"end":true}{}` + "\n", "something follows"},
 		"bad id":             {first + `{"kind":"grant","cursor":"1","data":{"id":"x"}}` + "\n", `"x" is no id`},
 		"cut off":            {first, "cut off"},
+		"too long a line":    {first + strings.Repeat("x", maxLine+1), "token too long"},
 		"wrong count":        {first + `{"end":true,"records":3}` + "\n", "it has 0 records, and says that it has 3"},
 	} {
 		err := Import(t.Context(), open(t), strings.NewReader(c.text), quiet)

@@ -3,6 +3,7 @@ package archive
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -45,17 +46,17 @@ func importIn(ctx context.Context, batch int, to latchkey.Archive, r io.Reader, 
 				err = t.take(ctx, e)
 			}
 			if err != nil {
-				return errors.Join(fmt.Errorf("line %d: %w", e.number, err), t.end(ctx))
+				return t.fail(ctx, fmt.Errorf("line %d: %w", e.number, err))
 			}
 			if e.End {
 				return t.finish(ctx, e.Records)
 			}
 		}
 	}
-	if err := errors.Join(ctx.Err(), lines.in.Err(), t.end(ctx)); err != nil {
-		return err
+	if err := cmp.Or(ctx.Err(), lines.in.Err()); err != nil {
+		return t.fail(ctx, err)
 	}
-	return errors.New("the archive was cut off: its last line is missing. Finish the export with --resume, then import again")
+	return t.fail(ctx, errors.New("the archive was cut off: its last line is missing. Finish the export with --resume, then import again"))
 }
 
 // An entry is a line that was read.
@@ -208,6 +209,14 @@ func (t *taker) end(ctx context.Context) error {
 		return err
 	}
 	return t.to.FinishRecords(ctx)
+}
+
+// fail ends with err. What is gathered is stored all the same, unless it was ctx that ended.
+func (t *taker) fail(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return err
+	}
+	return errors.Join(err, t.end(ctx))
 }
 
 // found reports records that were stored of this archive before and are not in it any more.

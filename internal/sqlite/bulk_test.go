@@ -98,8 +98,17 @@ func TestBulkEndsWithItsIndexes(t *testing.T) {
 func TestBulkThatWasCutOff(t *testing.T) {
 	t.Parallel()
 	for name, reopen := range map[string]func(t *testing.T, path string){
-		"opened":   func(t *testing.T, path string) {},
-		"migrated": func(t *testing.T, path string) { _, err := Migrate(t.Context(), path); must(t, err) },
+		"opened": func(t *testing.T, path string) {},
+		"migrated": func(t *testing.T, path string) {
+			_, err := Migrate(t.Context(), path)
+			must(t, err)
+			lock, err := lockFile(path) // so that opening it again makes nothing
+			must(t, err)
+			s := openAt(t, path)
+			sound(t, s, nil)
+			must(t, s.Close())
+			must(t, lock.release())
+		},
 		"opened as a server": func(t *testing.T, path string) {
 			s, err := OpenServer(t.Context(), path)
 			must(t, err)
@@ -269,4 +278,17 @@ func TestBulkStopsWithItsContext(t *testing.T) {
 	must(t, s.FinishRecords(t.Context()))
 	sound(t, s, rs)
 	must(t, s.Close())
+}
+
+// TestRecordsMakeACheckpointDue: by their number, or the log of an import would grow as long as two hundred of its commits.
+func TestRecordsMakeACheckpointDue(t *testing.T) {
+	t.Parallel()
+	s := newStore(t)
+	var ns storetest.Nouns
+	must(t, s.AddRecords(t.Context(), "a", people(&ns, newProject(t, s).ID, checkpointAfter/2)))
+	written := 0
+	must(t, s.writer.do(t.Context(), func(*conn) error { written = s.checkpoint.since; return nil }))
+	if written < checkpointAfter/2 {
+		t.Errorf("%d records were stored, and %d counted", checkpointAfter/2, written)
+	}
 }

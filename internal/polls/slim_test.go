@@ -11,6 +11,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 )
 
 // TestInsidesAreKnownOrNone: where crypto/tls keeps something else under a name, or elsewhere, nothing is touched.
@@ -65,6 +66,44 @@ func TestOfAnotherGo(t *testing.T) {
 	}
 	if l.transparent = false; guest(true) || !guest(false) {
 		t.Error("a poll by TLS is taken, or one without is not")
+	}
+}
+
+// TestParkedIsSlim: a poll that came by TLS waits without the buffers of its handshake.
+func TestParkedIsSlim(t *testing.T) {
+	t.Parallel()
+	l, err := NewLobby()
+	if err != nil || l == nil {
+		t.Skip("this system has no lobby")
+	}
+	defer l.watch.close()
+	parked := make(chan *Guest, 1)
+	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if g := l.Guest(w, r); g != nil && g.Park(w, time.Hour, func(http.ResponseWriter, bool) bool { return false }) {
+			parked <- g
+			return
+		}
+		t.Error("a poll is not taken")
+		close(parked)
+	}))
+	l.Server, l.Now = s.Config, time.Now
+	s.StartTLS()
+	defer s.Close()
+	c, err := tls.Dial("tcp", s.Listener.Addr().String(), &tls.Config{InsecureSkipVerify: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if _, err := io.WriteString(c, "GET / HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	g := <-parked
+	if g == nil {
+		return
+	}
+	defer g.conn.Close()
+	if in, ok := insidesOf(reflect.ValueOf(g.conn).Elem()); !ok || in.rawInput.Cap()+in.hand.Cap() > 0 {
+		t.Errorf("it keeps %+v, %v", in, ok)
 	}
 }
 

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 
 	"github.com/latchkey-dev/latchkey"
 )
@@ -121,7 +120,7 @@ func cut(text []byte) (l line, noun any) {
 	cursor, rest, hasData := bytes.Cut(rest, []byte(`","data":`))
 	data, ends := bytes.CutSuffix(rest, []byte("}"))
 	l = line{Kind: latchkey.RecordKind(kind), Cursor: string(cursor)}
-	if !begins || !hasCursor || !hasData || !ends || !plain(cursor) || !slices.Contains(latchkey.RecordKinds(), l.Kind) {
+	if !begins || !hasCursor || !hasData || !ends || !plain(cursor) {
 		return line{}, nil
 	}
 	noun, err := decode(l.Kind, data)

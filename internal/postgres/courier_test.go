@@ -96,6 +96,7 @@ func TestHeldUpConnection(t *testing.T) {
 			case <-j.done:
 				must(t, j.err)
 			case <-time.After(20 * time.Second):
+				close(release)
 				t.Fatalf("%s: job %d waits for a connection that is held up", name, i+1)
 			}
 		}

@@ -143,3 +143,27 @@ func emptyDatabase(t testing.TB) string {
 		Name: "bare", Prepare: func(string) error { return nil }, Reset: "DROP SCHEMA public CASCADE; CREATE SCHEMA public",
 	})
 }
+
+// TestWrongCodeLooksAtNobody: whether the address has a user must not show in how long a wrong answer takes.
+func TestWrongCodeLooksAtNobody(t *testing.T) {
+	t.Parallel()
+	s := newStore(t)
+	var ns storetest.Nouns
+	p, now := newProject(t, s, &ns), storetest.Noon()
+	for _, to := range []latchkey.Address{ns.Email(), ns.Phone()} {
+		u := latchkey.User{ID: ns.UserID(now), Project: p.ID, Registered: now, Email: to}
+		if to.Channel() == latchkey.Phone {
+			u.Email, u.Phone = latchkey.Address{}, to
+		}
+		must(t, s.CreateUser(t.Context(), u, ns.Event(latchkey.UserCreated, p.ID, now)))
+		for given, want := range map[latchkey.Secret]latchkey.UserID{storetest.RightCode: u.ID, storetest.WrongCode: {}} {
+			a := ns.Attempt(ns.Challenge(p.ID, to, now), now)
+			a.Given = given
+			got, err := findAll(t.Context(), s, readAttempt, attemptStatements(a)...)
+			must(t, err)
+			if got.user.ID != want {
+				t.Errorf("for the code %s of %s the user %v was loaded, want %v", given.Reveal(), to, got.user.ID, want)
+			}
+		}
+	}
+}

@@ -72,6 +72,24 @@ func claimLiving(w *world) {
 	w.claims("just before", 10, c)
 }
 
+// claimLongestDue: whoever waits for a second try does not get in front of those who wait for their first.
+func claimLongestDue(w *world) {
+	for range 3 {
+		w.start(w.Email())
+	}
+	w.now = w.now.Add(latchkey.MessageLease)
+	m := w.claim(1)[0]
+	next, again := m.Retry(w.now)
+	w.must(w.SettleMessages(w.ctx(), []latchkey.Delivery{{Message: next, Again: again}}))
+	w.now = next.NextTry
+	if got := w.claim(1); len(got) != 1 || got[0].Challenge == m.Challenge {
+		w.Errorf("claimed %+v, want one that was due for longer than %v", got, m.Challenge)
+	}
+	if got := w.claim(2); len(got) != 2 || got[1].Challenge != m.Challenge {
+		w.Errorf("claimed %+v, want another one and then %v", got, m.Challenge)
+	}
+}
+
 func settleDone(w *world) {
 	c := w.start(w.Email())
 	w.now = w.now.Add(latchkey.MessageLease)
@@ -116,6 +134,7 @@ func settleGone(w *world) {
 	m := w.claims("due", 10, c)[0]
 	gone := m
 	gone.Resend++
+	w.must(w.SettleMessages(w.ctx(), []latchkey.Delivery{{Message: gone, Event: w.Event(latchkey.MessageSent, w.project.ID, w.now)}}))
 	w.must(w.SettleMessages(w.ctx(), []latchkey.Delivery{
 		{Message: gone, Event: w.Event(latchkey.MessageSent, w.project.ID, w.now)},
 		{Message: gone, Again: true},

@@ -130,6 +130,7 @@ func suite() map[string]func(*world) {
 
 		"ClaimMessages/only what is due":   claimDue,
 		"ClaimMessages/oldest first":       claimOldestFirst,
+		"ClaimMessages/longest due first":  claimLongestDue,
 		"ClaimMessages/lease":              claimLease,
 		"ClaimMessages/only the living":    claimLiving,
 		"ClaimMessages/each to one worker": workersShare,

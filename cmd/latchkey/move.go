@@ -90,7 +90,7 @@ type importCommand struct {
 
 // Help implements kong's detail.
 func (importCommand) Help() string {
-	return `Takes in what "latchkey export" wrote. What is in the database already stays as it is. An import that was cut off is begun again: it passes over what it has. Make the database with "latchkey migrate" first, and give the server that will run on it the same master secret.
+	return `Takes in what "latchkey export" wrote. What is in the database already stays as it is. An import that was cut off is begun again: it passes over what it has. Into a new database it sorts all addresses last: a minute or two of silence for ten million users. Make the database with "latchkey migrate" first, and give the server that will run on it the same master secret.
 
 Example:
 

@@ -22,7 +22,7 @@ const (
 
 // A bulk is the taking in of users by a store that has none. Their indexes are dropped by the commit that stores the first
 // of them, and made again by sorting when the last one is there: addresses are in no order, and ten million of them put into
-// an index one by one write each of its pages again and again (docs/adr/022-indexes-put-off.md).
+// an index one by one write each of its pages again and again (docs/adr/023-indexes-put-off.md).
 //
 // An index also keeps two users from having one address. Until it is there, seen does: what it does not hold is new. At the
 // least doubt (an address that was seen, something written by somebody else) the indexes are made at once, and say.

@@ -91,23 +91,44 @@ func TestCutOffOnce(t *testing.T) {
 	}
 }
 
-// TestNobodyGoesBackToAClosedListener: nobody would take the connection.
-func TestNobodyGoesBackToAClosedListener(t *testing.T) {
+// TestAfterItsWork: what becomes of a guest, by what happened to the Lobby or to its connection while a hand worked for it.
+func TestAfterItsWork(t *testing.T) {
 	t.Parallel()
-	l, err := NewLobby()
-	if err != nil || l == nil {
-		t.Skip("this system has no lobby")
-	}
-	defer l.watch.close()
-	_ = l.Close()
-	here, there := net.Pipe()
-	defer there.Close()
-	_ = there.SetDeadline(time.Now().Add(20 * time.Second))
-	g := &Guest{lobby: l, conn: here, n: 1}
-	l.guests[g.n] = g
-	l.locked(func() { l.handBack(g) })
-	if _, err := there.Read(make([]byte, 1)); !errors.Is(err, io.EOF) || len(l.back) > 0 {
-		t.Errorf("the connection is open: %v; %d wait to be taken", err, len(l.back))
+	for name, tt := range map[string]struct {
+		before func(l *Lobby)
+		did    outcome
+		want   state
+	}{
+		"answered":                             {func(*Lobby) {}, said, idle},
+		"answered, and files have run short":   {func(l *Lobby) { l.crowded.Store(true) }, said, left},
+		"nothing to say":                       {func(*Lobby) {}, silent, waiting},
+		"another request":                      {func(*Lobby) {}, foreign, left},
+		"another request, and nobody takes it": {func(l *Lobby) { _ = l.Close() }, foreign, left},
+	} {
+		l, err := NewLobby()
+		if err != nil || l == nil {
+			t.Skip("this system has no lobby")
+		}
+		l.Server, l.Now = &http.Server{IdleTimeout: time.Hour}, time.Now
+		here, there := connected(t)
+		_ = there.SetDeadline(time.Now().Add(20 * time.Second))
+		g := &Guest{lobby: l, conn: here, n: 1, state: served} // something happened on it meanwhile: it is not watched any more
+		l.guests[g.n] = g
+		tt.before(l)
+		l.locked(func() { l.done(g, tt.did) })
+		stays := tt.want == idle || tt.want == waiting
+		if g.state != tt.want || g.armed != stays {
+			t.Errorf("%s: state %d, watched %v; want %d, %v", name, g.state, g.armed, tt.want, stays)
+		}
+		if !stays && len(l.back) == 0 {
+			if _, err := there.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
+				t.Errorf("%s: the connection is open: %v", name, err)
+			}
+		}
+		if l.closed && len(l.back) > 0 {
+			t.Errorf("%s: the connection waits for somebody to take it", name)
+		}
+		l.watch.close()
 	}
 }
 

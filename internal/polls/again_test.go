@@ -112,6 +112,8 @@ func TestInOrder(t *testing.T) {
 			(<-h.waits).tell("a word")
 			c.expect(200, "a word", false)
 			c.expect(200, c.LocalAddr().String(), false)
+		}
+		for range 3 {
 			c.send(other + poll)
 			c.expect(200, c.LocalAddr().String(), false)
 			(<-h.waits).tell("a word")
@@ -132,6 +134,40 @@ func TestInOrder(t *testing.T) {
 		c.expect(200, "first", false)
 		(<-h.waits).tell("second")
 		c.expect(200, "second", false)
+	})
+}
+
+// TestBodyInAPieceOfItsOwn: what net/http was given to begin with is not all of the request, and not taken for it the next time.
+func TestBodyInAPieceOfItsOwn(t *testing.T) {
+	t.Parallel()
+	byEach(t, func(t *testing.T, by func(*hall)) {
+		bodies := make(chan string, 10)
+		h := newHall(t, by, func(h *hall) {
+			h.atOnce = func(_ http.ResponseWriter, r *http.Request) bool {
+				b, err := io.ReadAll(r.Body)
+				bodies <- fmt.Sprintf("%s %v", b, err)
+				return false
+			}
+		})
+		c := h.dial("")
+		h.warm(c, poll)
+		<-bodies
+		<-bodies
+		for range 3 {
+			before := h.fresh.Load()
+			c.send("POST /poll HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\n")
+			for end := time.Now().Add(10 * time.Second); h.fresh.Load() == before; time.Sleep(time.Millisecond) {
+				if time.Now().After(end) {
+					t.Fatalf("the request is not given to net/http; its body is %q", <-bodies)
+				}
+			}
+			c.send("12345")
+			if got := <-bodies; got != "12345 <nil>" {
+				t.Errorf("the body is %q", got)
+			}
+			(<-h.waits).tell("a word")
+			c.expect(200, "a word", false)
+		}
 	})
 }
 
@@ -228,4 +264,31 @@ func TestHalfARecord(t *testing.T) {
 		c.ends()
 	}
 	h.asked(c, poll)
+}
+
+// TestSomethingElseAtTheEnd: a request that is for net/http, and whole only after the server has begun to close, ends its connection.
+func TestSomethingElseAtTheEnd(t *testing.T) {
+	t.Parallel()
+	h := newHall(t, secure)
+	c, p := h.dialPacked()
+	h.knows(c, poll)
+	beside := h.dial("")
+	h.knows(beside, poll)
+	p.waits = true
+	c.send(other)
+	p.waits = false
+	half := len(p.held) / 2
+	if _, err := p.Write(p.held[:half]); err != nil {
+		t.Fatal(err)
+	}
+	h.asked(beside, poll) // by now a hand reads the half
+	if err := h.lobby.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.Write(p.held[half:]); err != nil {
+		t.Fatal(err)
+	}
+	c.ends()
+	h.none()
+	<-h.ran
 }

@@ -124,7 +124,7 @@ func (g *Guest) takeOver(w http.ResponseWriter) bool {
 	g.before = bytes.Clone(before)
 	if v, ok := conn.(visitor); ok {
 		back := v.visit()
-		if back.alone && len(g.before)+len(back.before) == 0 {
+		if back.alone { // with more behind it, it goes back to net/http
 			g.asked = back.sum
 		}
 		g.known, g.before, conn = true, append(g.before, back.before...), back.Conn

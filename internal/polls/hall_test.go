@@ -91,10 +91,10 @@ func (h *hall) serve(rw http.ResponseWriter, r *http.Request) {
 		_, _ = io.WriteString(rw, r.RemoteAddr)
 		return
 	}
-	_, _ = io.Copy(io.Discard, io.LimitReader(r.Body, 5)) // as far as 5 bytes, for bodies of which something is left
 	if h.atOnce != nil && h.atOnce(rw, r) {
 		return
 	}
+	_, _ = io.Copy(io.Discard, io.LimitReader(r.Body, 5)) // as far as 5 bytes, for bodies of which something is left
 	rw.Header().Add("Vary", "Origin")
 	w := &wait{h: h, done: make(chan struct{})}
 	var g *polls.Guest

@@ -287,8 +287,20 @@ func TestIdle(t *testing.T) {
 		again.expect(200, "a word", false)
 
 		// Files run short while an answer is made that promises to keep its connection.
-		h = newHall(t, by, func(h *hall) { h.looked = func(*wait) { h.lobby.KeepAlive(false) } })
+		var first *client
+		h = newHall(t, by, func(h *hall) {
+			h.looked = func(w *wait) {
+				if first != nil {
+					h.lobby.KeepAlive(false)
+					first.ends() // those that are idle have been seen to
+				}
+			}
+		})
+		before := h.dial(poll)
+		(<-h.waits).tell("a word")
+		before.expect(200, "a word", false)
 		kept := h.dial(poll)
+		first = before
 		(<-h.waits).tell("a word")
 		kept.expect(200, "a word", false)
 		kept.ends()

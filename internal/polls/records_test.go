@@ -28,18 +28,7 @@ func (p *packer) Write(b []byte) (int, error) {
 func TestTwoRecordsAtOnce(t *testing.T) {
 	t.Parallel()
 	h := newHall(t, secure)
-	conn, err := net.Dial("tcp", h.addr)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = conn.Close() })
-	_ = conn.SetDeadline(time.Now().Add(20 * time.Second))
-	p := &packer{Conn: conn}
-	secured := tls.Client(p, &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"http/1.1"}})
-	if err := secured.Handshake(); err != nil {
-		t.Fatal(err)
-	}
-	c := &client{t, secured, bufio.NewReader(secured)}
+	c, p := h.dialPacked()
 	for range 5 { // from the third time on the Lobby knows the poll
 		p.waits = true
 		c.send(poll)
@@ -58,4 +47,21 @@ func TestTwoRecordsAtOnce(t *testing.T) {
 			c.expect(200, "a word", false)
 		}
 	}
+}
+
+// dialPacked opens a connection whose records can be held back.
+func (h *hall) dialPacked() (*client, *packer) {
+	h.t.Helper()
+	conn, err := net.Dial("tcp", h.addr)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	h.t.Cleanup(func() { _ = conn.Close() })
+	_ = conn.SetDeadline(time.Now().Add(20 * time.Second))
+	p := &packer{Conn: conn}
+	secured := tls.Client(p, &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"http/1.1"}})
+	if err := secured.Handshake(); err != nil {
+		h.t.Fatal(err)
+	}
+	return &client{h.t, secured, bufio.NewReader(secured)}, p
 }

@@ -42,15 +42,10 @@ func transparent() bool {
 	return ok
 }
 
-// allRead reports whether everything that came on c was read. Nobody else may be using c.
-func allRead(c *tls.Conn) bool {
-	in, ok := insidesOf(reflect.ValueOf(c).Elem())
-	return ok && in.empty()
-}
-
 func (in insides) empty() bool { return in.input.Len()+in.rawInput.Len()+in.hand.Len() == 0 }
 
-// slim has c give up its buffers, if they are empty. It reports whether they were. Nobody else may be using c.
+// slim has c give up its buffers, if they are empty. It reports whether they were: whether everything that came on c was read.
+// Nobody else may be using c.
 //
 // Nothing can be lost or mixed up by that: what an empty buffer forgets stays as it is for whoever still points there.
 func slim(c *tls.Conn) (empty bool) {

@@ -132,6 +132,24 @@ func TestAfterItsWork(t *testing.T) {
 	}
 }
 
+// TestWhoIsOnTheWayBackIsClosed: nobody takes a connection that was given back just before the listener was closed.
+func TestWhoIsOnTheWayBackIsClosed(t *testing.T) {
+	t.Parallel()
+	l, err := NewLobby()
+	if err != nil || l == nil {
+		t.Skip("this system has no lobby")
+	}
+	defer l.watch.close()
+	here, there := connected(t)
+	_ = there.SetDeadline(time.Now().Add(20 * time.Second))
+	g := &Guest{lobby: l, conn: here, n: 1}
+	l.locked(func() { l.handBack(g) })
+	_ = l.Close()
+	if _, err := there.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
+		t.Errorf("the connection is open: %v", err)
+	}
+}
+
 // TestBytesAreSeenOnce: what comes while a poll waits is noted, and not looked at again until it is answered.
 func TestBytesAreSeenOnce(t *testing.T) {
 	t.Parallel()

@@ -167,3 +167,56 @@ func TestWrongCodeLooksAtNobody(t *testing.T) {
 		}
 	}
 }
+
+// TestStaleJudgementsAreNotStored: what was judged by rows that have changed since takes no hold.
+func TestStaleJudgementsAreNotStored(t *testing.T) {
+	t.Parallel()
+	s := newStore(t)
+	var ns storetest.Nouns
+	p, now := newProject(t, s, &ns), storetest.Noon()
+	start := func(to latchkey.Address) latchkey.Challenge {
+		out, err := s.StartChallenge(t.Context(), ns.Start(ns.Challenge(p.ID, to, now)), now)
+		must(t, err)
+		return out.Challenge
+	}
+	guess := func(to latchkey.Address) {
+		a := ns.Attempt(start(to), now)
+		a.Given = storetest.WrongCode
+		_, err := s.CompleteChallenge(t.Context(), a, now)
+		must(t, err)
+	}
+	for name, meanwhile := range map[string]func(latchkey.Challenge, latchkey.User){
+		"nothing": func(latchkey.Challenge, latchkey.User) {},
+		"the sessions ended": func(_ latchkey.Challenge, u latchkey.User) {
+			must(t, s.EndSessions(t.Context(), u.ID, ns.Event(latchkey.SessionEnded, p.ID, now)))
+		},
+		"another guess": func(c latchkey.Challenge, _ latchkey.User) { guess(c.To) },
+		"a resend": func(c latchkey.Challenge, _ latchkey.User) {
+			again := ns.Start(c)
+			again.Again = c.ID
+			out, err := s.StartChallenge(t.Context(), again, now)
+			must(t, err)
+			if !out.Resent {
+				t.Fatalf("nothing was sent again: %+v", out)
+			}
+		},
+	} {
+		to := ns.Email()
+		out, err := s.CompleteChallenge(t.Context(), ns.Attempt(start(to), now), now)
+		must(t, err)
+		guess(to)
+		c := start(to)
+		a := ns.Attempt(c, now)
+		old, err := findAll(t.Context(), s, readAttempt, attemptStatements(a)...)
+		must(t, err)
+		next := a.Judge(old.challenge, old.guesses, old.user, now)
+		must(t, next.Verdict)
+		stale := completion(a, old, &next, nil, now)
+		meanwhile(c, out.User)
+		held, err := s.store(t.Context(), stale)
+		must(t, err)
+		if stored := held == stale.guards; stored != (name == "nothing") {
+			t.Errorf("%s between judging and storing: %d of %d guards held", name, held, stale.guards)
+		}
+	}
+}

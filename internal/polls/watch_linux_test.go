@@ -71,7 +71,7 @@ func TestWatcher(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	const big = 0xfedcba9876543210 // every part of a number counts
+	const big = 0xfedcba98fedcba98 // every part of a number counts
 	first, client := connected(t)
 	other, otherClient := connected(t)
 	add(first, big, true, false)

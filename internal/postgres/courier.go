@@ -19,10 +19,6 @@ const (
 	patience = 1800 * time.Millisecond
 	// maxBatch bounds a transaction, and so how long its first verb waits for its last one, and its locks with it.
 	maxBatch = 64
-	// crowd is how many jobs wait when another connection than the first joins in, and lateness how long one of them does. A batch
-	// costs the server and the node as much as several verbs, so that few large ones are better, unless the first one is held up.
-	crowd    = 32
-	lateness = 25 * time.Millisecond
 	// maxQueue bounds what waits behind a database that stands still; who comes later is refused at once.
 	maxQueue = 8192
 )
@@ -47,36 +43,30 @@ func (j *job) start() {
 	}
 }
 
-// A courier carries jobs to the database: everything that is queued goes as one batch over its first connection. While one is on
-// its way the next batch gathers, so that nobody waits on purpose, and a batch costs one commit. The other connections are for
-// what the first cannot keep up with.
+// A courier carries jobs to the database: everything that is queued goes as one batch, over each of its connections. While
+// one is on its way the next batch gathers, so that nobody waits on purpose, and a batch costs one commit.
 type courier struct {
 	pool    *pgxpool.Pool
 	conns   int
 	most    int  // jobs in a batch
 	reads   bool // its jobs change nothing
 	mu      sync.Mutex
-	work    sync.Cond   // the first connection has something to do
-	help    sync.Cond   // the others have
-	late    *time.Timer // runs while somebody waits
-	overdue bool        // guarded by mu; the first connection is held up
-	pending []*job      // guarded by mu
-	closed  bool        // guarded by mu
+	work    sync.Cond
+	pending []*job // guarded by mu
+	closed  bool   // guarded by mu
 	ended   sync.WaitGroup
 }
 
 func newCourier(pool *pgxpool.Pool, conns, most int, reads bool) *courier {
 	c := &courier{pool: pool, conns: conns, most: most, reads: reads}
-	c.work.L, c.help.L = &c.mu, &c.mu
-	c.late = time.AfterFunc(lateness, c.relieve)
-	c.late.Stop() // nobody waits yet
+	c.work.L = &c.mu
 	return c
 }
 
 // run starts the goroutines, which end with close.
 func (c *courier) run() {
-	for i := range c.conns {
-		c.ended.Go(func() { c.loop(i == 0) })
+	for range c.conns {
+		c.ended.Go(c.loop)
 	}
 }
 
@@ -108,35 +98,8 @@ func (c *courier) queue(j *job) error {
 		return errFull
 	}
 	c.pending = append(c.pending, j)
-	if len(c.pending) == 1 {
-		c.late.Reset(lateness)
-	}
-	c.rouse()
+	c.work.Signal()
 	return nil
-}
-
-// rouse wakes whoever has something to do.
-func (c *courier) rouse() {
-	if c.due(true) {
-		c.work.Signal()
-	}
-	if c.due(false) {
-		c.help.Signal()
-	}
-}
-
-// due reports whether the first connection, or another one, has something to do.
-func (c *courier) due(first bool) bool {
-	n := len(c.pending)
-	return n > 0 && (first || c.overdue || n >= min(crowd, c.most))
-}
-
-// relieve has the other connections take what the first one does not come for, until it does.
-func (c *courier) relieve() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.overdue = true
-	c.rouse()
 }
 
 // close refuses new jobs, and returns once those that were queued are answered.
@@ -144,18 +107,16 @@ func (c *courier) close() {
 	c.mu.Lock()
 	c.closed = true
 	c.work.Broadcast()
-	c.help.Broadcast()
 	c.mu.Unlock()
 	c.ended.Wait()
-	c.late.Stop()
 }
 
 // loop is the goroutine of one connection.
-func (c *courier) loop(first bool) {
+func (c *courier) loop() {
 	batch := make([]*job, 0, c.most)
 	for {
 		var more bool
-		if batch, more = c.take(batch, first); !more {
+		if batch, more = c.take(batch); !more {
 			return
 		}
 		if len(batch) > 0 {
@@ -166,17 +127,10 @@ func (c *courier) loop(first bool) {
 }
 
 // take waits for work and moves what is queued into batch; false once all is done and the courier is closed.
-func (c *courier) take(batch []*job, first bool) ([]*job, bool) {
-	wake := &c.help
-	if first {
-		wake = &c.work
-	}
+func (c *courier) take(batch []*job) ([]*job, bool) {
 	c.mu.Lock()
-	for !c.due(first) && !c.closed {
-		wake.Wait()
-	}
-	if first {
-		c.overdue = false
+	for len(c.pending) == 0 && !c.closed {
+		c.work.Wait()
 	}
 	c.mu.Unlock()
 	runtime.Gosched() // whoever was just answered or is about to ask gets to queue first: a larger batch for nothing
@@ -196,9 +150,8 @@ func (c *courier) take(batch []*job, first bool) ([]*job, bool) {
 	left := copy(c.pending, c.pending[taken:])
 	clear(c.pending[left:])
 	c.pending = c.pending[:left]
-	if c.late.Stop(); left > 0 {
-		c.late.Reset(lateness)
-		c.rouse()
+	if left > 0 {
+		c.work.Signal()
 	}
 	return batch, len(batch) > 0 || left > 0 || !c.closed
 }

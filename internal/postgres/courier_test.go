@@ -64,48 +64,6 @@ func TestOneFailureSpoilsNoBatch(t *testing.T) {
 	}
 }
 
-// TestHeldUpConnection: what the first connection does not come for goes over another one, and so does a crowd.
-func TestHeldUpConnection(t *testing.T) {
-	t.Parallel()
-	s := newStore(t)
-	for name, late := range map[string]bool{"somebody waits for long": true, "a crowd waits": false} {
-		c := newCourier(s.pool, 2, maxBatch, false)
-		n := crowd
-		if late {
-			n = 1
-		} else {
-			c.late = time.AfterFunc(time.Hour, func() {})
-		}
-		c.run()
-		held, release := make(chan struct{}), make(chan struct{})
-		first := &job{ctx: t.Context(), stmts: []*stmt{query("SELECT 1")}, row: func(int, *row) { close(held); <-release }}
-		must(t, c.queue(first))
-		<-held
-		var others []*job
-		for range n {
-			c.mu.Lock()
-			if !late && c.due(false) {
-				t.Errorf("%s: another connection joins in for %d of %d", name, len(others), n)
-			}
-			c.mu.Unlock()
-			others = append(others, &job{ctx: t.Context(), stmts: []*stmt{query("SELECT 1")}})
-			must(t, c.queue(others[len(others)-1]))
-		}
-		for i, j := range others {
-			select {
-			case <-j.done:
-				must(t, j.err)
-			case <-time.After(20 * time.Second):
-				close(release)
-				t.Fatalf("%s: job %d waits for a connection that is held up", name, i+1)
-			}
-		}
-		close(release)
-		c.close()
-		must(t, first.err)
-	}
-}
-
 // TestBatchGoesInOrder: whatever the order in which verbs are queued, a batch locks in the order of the rows.
 func TestBatchGoesInOrder(t *testing.T) {
 	t.Parallel()

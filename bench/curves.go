@@ -163,7 +163,7 @@ func (c *curves) save(to string, out io.Writer) error {
 		if len(ch.Series) == 0 {
 			continue
 		}
-		ch.Title += fmt.Sprintf(" (%d cores with the generator, %s)", c.Cores, c.Began.Format("2006-01-02"))
+		ch.Y += fmt.Sprintf("; %d cores with the generator, %s", c.Cores, c.Began.Format("2006-01-02"))
 		path := filepath.Join(to, name+".svg")
 		if err := os.WriteFile(path, []byte(ch.svg()), 0o644); err != nil {
 			return err

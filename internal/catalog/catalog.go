@@ -37,8 +37,8 @@ type Catalog struct {
 	texts        map[string]func() table // by tag
 	mail, button text                    // the HTML of a mail, and of its button
 	access       text                    // of a mail that brings no code
-	heard        memo
-	forms        forms
+	heard        memo[string, string]    // lists of languages: reading one takes as long as all the rest of a start's decoding
+	forms        memo[formKey, form]
 }
 
 // A table is what one language says, by key: one text, or maxCount+1 of them for a key that counts.
@@ -60,7 +60,7 @@ func New() (*Catalog, error) {
 	}
 	c := &Catalog{
 		spellings: map[string]string{}, texts: map[string]func() table{}, mail: parseText(mailHTML), button: parseText(buttonHTML),
-		access: parseText(accessHTML),
+		access: parseText(accessHTML), heard: memo[string, string]{most: maxHeard}, forms: memo[formKey, form]{most: maxForms},
 	}
 	var tags []language.Tag
 	for _, name := range Locales() {
@@ -145,7 +145,15 @@ func (c *Catalog) Match(asked, projectDefault, acceptLanguage string) string {
 	if acceptLanguage == "" || len(acceptLanguage) > 500 { // no browser sends a longer one
 		return English
 	}
-	return c.heard.get(acceptLanguage, c.best)
+	return c.heard.get(acceptLanguage, c.hear)
+}
+
+// maxHeard bounds what is remembered of lists of languages to half a megabyte.
+const maxHeard = 1000
+
+// hear reads an Accept-Language, and gives it back without the request that it is a part of.
+func (c *Catalog) hear(acceptLanguage string) (kept, tag string) {
+	return strings.Clone(acceptLanguage), c.best(acceptLanguage)
 }
 
 // best reads an Accept-Language.

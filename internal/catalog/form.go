@@ -1,9 +1,6 @@
 package catalog
 
-import (
-	"strings"
-	"sync"
-)
+import "strings"
 
 // A form is what all mails of one kind have in common, cut where code and link stand: nothing else differs from one mail to
 // the next, and writing all of it anew takes ten times as long. page wants its values escaped.
@@ -29,29 +26,5 @@ const (
 // cutAtMarks cuts a text at its marks.
 func cutAtMarks(s string) text { return strings.Split(s, "\x00") }
 
-// forms remembers forms. The zero value is ready.
-type forms struct {
-	mu    sync.RWMutex
-	known map[formKey]form
-}
-
-// maxForms bounds forms to a megabyte, however many projects, languages and rest times there are. Past it everything is forgotten.
+// maxForms bounds what is remembered of forms to a megabyte, however many projects, languages and rest times there are.
 const maxForms = 200
-
-// get gives the form of key, which write makes.
-func (f *forms) get(key formKey, write func(formKey) form) form {
-	f.mu.RLock()
-	known, ok := f.known[key]
-	f.mu.RUnlock()
-	if ok {
-		return known
-	}
-	known = write(key)
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.known == nil || len(f.known) >= maxForms {
-		f.known = map[formKey]form{}
-	}
-	f.known[key] = known
-	return known
-}

@@ -1,34 +1,29 @@
 package catalog
 
-import (
-	"strings"
-	"sync"
-)
+import "sync"
 
-// A memo remembers what browsers' lists of languages come to: they send few different ones, and reading one takes as long as
-// all the rest of a start's decoding. The zero value is ready.
-type memo struct {
+// A memo remembers what few different things come to, where strangers may send many. Past most of them everything is forgotten.
+type memo[K comparable, V any] struct {
+	most  int
 	mu    sync.RWMutex
-	known map[string]string
+	known map[K]V
 }
 
-// maxKnown bounds a memo to half a megabyte, whatever strangers send. Past it everything is forgotten.
-const maxKnown = 1000
-
-// get gives what read makes of s.
-func (m *memo) get(s string, read func(string) string) string {
+// get gives what read makes of key, and keeps it under the key that read gives: key itself, or a copy of it where key is a
+// part of something large.
+func (m *memo[K, V]) get(key K, read func(K) (K, V)) V {
 	m.mu.RLock()
-	tag, ok := m.known[s]
+	known, ok := m.known[key]
 	m.mu.RUnlock()
 	if ok {
-		return tag
+		return known
 	}
-	tag = read(s)
+	key, known = read(key)
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.known == nil || len(m.known) >= maxKnown {
-		m.known = map[string]string{}
+	if m.known == nil || len(m.known) >= m.most {
+		m.known = map[K]V{}
 	}
-	m.known[strings.Clone(s)] = tag
-	return tag
+	m.known[key] = known
+	return known
 }

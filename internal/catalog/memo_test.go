@@ -9,9 +9,9 @@ import (
 // TestListsOfLanguagesAreReadOnce: the answer is the same the second time, nobody else's, and strangers fill nothing.
 func TestListsOfLanguagesAreReadOnce(t *testing.T) {
 	t.Parallel()
-	var m memo
+	m := memo[string, string]{most: 1000}
 	reads := 0
-	read := func(s string) string { reads++; return s + "!" }
+	read := func(s string) (kept, value string) { reads++; return s, s + "!" }
 	for range 3 {
 		for _, s := range []string{"de", "fr"} {
 			if got := m.get(s, read); got != s+"!" {
@@ -22,10 +22,10 @@ func TestListsOfLanguagesAreReadOnce(t *testing.T) {
 	if reads != 2 {
 		t.Errorf("read %d times, want 2", reads)
 	}
-	for i := range 3 * maxKnown {
+	for i := range 3 * m.most {
 		m.get(strconv.Itoa(i), read)
-		if len(m.known) > maxKnown {
-			t.Fatalf("%d are known, want %d at most", len(m.known), maxKnown)
+		if len(m.known) > m.most {
+			t.Fatalf("%d are known, want %d at most", len(m.known), m.most)
 		}
 	}
 }

@@ -53,14 +53,14 @@ func EnvelopeID(m latchkey.Message) string {
 }
 
 // form writes the mail of key once, with marks where code and link belong, and cuts it there. No name holds a mark.
-func (c *Catalog) form(key formKey) form {
+func (c *Catalog) form(key formKey) (formKey, form) {
 	game := oneLine(key.name)
 	life := c.Count(key.locale, key.unit, key.left)
 	link := ""
 	if key.link {
 		link = linkMark
 	}
-	return form{
+	return key, form{
 		game:    game,
 		subject: cutAtMarks(c.Text(key.locale, "mail.subject", "code", codeMark, "game", game)),
 		text:    cutAtMarks(c.mailText(key, game, life, codeMark, link)),

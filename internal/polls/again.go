@@ -23,9 +23,8 @@ const mostAsked = 4 << 10
 
 // hear reads what came on the connection of g, and answers or parks it if it is the same request as before.
 func (h *hand) hear(g *Guest, last bool) outcome {
-	n, err := g.conn.Read(h.in[:])
+	n, _ := g.conn.Read(h.in[:]) // that it ended, or was cut, is nothing to tell anybody
 	if n == 0 {
-		_ = err // that it ended, or was cut: nobody is left to be told
 		return lost
 	}
 	asked := h.in[:n]

@@ -140,6 +140,21 @@ func (b *tab) open(url string) {
 // press clicks like a hand: where the element is seen, and on what lies on top there.
 func (b *tab) press(css string) { b.t.Helper(); b.pressTimes(css, 1) }
 
+// pressUntil presses again and again until an expression holds, as a person does whom nothing answers: a frame of another site's
+// takes clicks only once the browser has drawn it, which no script can see, and until then the page under it gets them.
+func (b *tab) pressUntil(css, what, js string) {
+	b.t.Helper()
+	for end := time.Now().Add(patience); ; {
+		b.press(css)
+		if b.holdsWithin(time.Second, js) {
+			return
+		}
+		if time.Now().After(end) {
+			b.t.Fatalf("pressed %s for %v for %s\n%s", css, patience, what, b.state())
+		}
+	}
+}
+
 // pressTimes clicks several times in a row, without looking what the first click did.
 func (b *tab) pressTimes(css string, times int) {
 	b.t.Helper()
@@ -187,6 +202,13 @@ func (b *tab) until(what, js string) {
 
 func (b *tab) untilWithin(limit time.Duration, what, js string) {
 	b.t.Helper()
+	if !b.holdsWithin(limit, js) {
+		b.t.Fatalf("waited %v for %s\n%s", limit, what, b.state())
+	}
+}
+
+// holdsWithin says whether an expression comes to hold, across navigations.
+func (b *tab) holdsWithin(limit time.Duration, js string) bool {
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
 	ctx, cancel := context.WithTimeout(b.ctx, limit)
@@ -194,12 +216,12 @@ func (b *tab) untilWithin(limit time.Duration, what, js string) {
 	for {
 		// An error means that the page is being left, or that ctx ended.
 		if ok, err := chromedp.Run(ctx, chromedp.Evaluate[bool]("Boolean("+js+")")); err == nil && ok {
-			return
+			return true
 		}
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			b.t.Fatalf("waited %v for %s\n%s", limit, what, b.state())
+			return false
 		}
 	}
 }

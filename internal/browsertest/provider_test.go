@@ -132,8 +132,8 @@ func TestPagesOfOtherProviders(t *testing.T) {
 			b.shoot("captcha-" + p.name)
 			b.turn("the CAPTCHA again", func() { b.press(goOn) })
 			b.until("the provider's frame", ready)
-			b.press("." + p.class + " iframe")
-			b.until("the answer in the form", `document.querySelector("form textarea[name='`+p.field+`']")?.value`)
+			b.pressUntil("."+p.class+" iframe", "the answer in the form",
+				`document.querySelector("form textarea[name='`+p.field+`']")?.value`)
 			if kept := eval[[]string](b, `window.kept ?? []`); len(kept) > 0 {
 				t.Errorf("the page's policy kept back %q", kept)
 			}

@@ -7,14 +7,19 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/latchkey-dev/latchkey"
 	"github.com/latchkey-dev/latchkey/internal/archive"
 )
 
-// tellEvery is how often a move says how far it is.
-const tellEvery = time.Second
+const (
+	// tellEvery is how often a move says how far it is.
+	tellEvery = time.Second
+	// tellStill is how often it says that it still goes on while nothing moves: while ten million addresses are being sorted.
+	tellStill = 5 * time.Second
+)
 
 type exportCommand struct {
 	databaseSettings
@@ -37,6 +42,7 @@ func (c exportCommand) Run(ctx context.Context, a *app) error {
 		return wrongUsage("--resume goes on with a FILE: name it")
 	}
 	told := &progress{app: a, verb: "exported"}
+	defer told.run()()
 	return c.withArchive(ctx, a, func(from latchkey.Archive) error {
 		if c.File == "-" {
 			return told.end(archive.Export(ctx, from, a.Stdout, newArchiveName(), archive.Place{}, told.at))
@@ -90,7 +96,7 @@ type importCommand struct {
 
 // Help implements kong's detail.
 func (importCommand) Help() string {
-	return `Takes in what "latchkey export" wrote. What is in the database already stays as it is. An import that was cut off is begun again: it passes over what it has. Into a new database it sorts all addresses last: a minute or two of silence for ten million users. Make the database with "latchkey migrate" first, and give the server that will run on it the same master secret.
+	return `Takes in what "latchkey export" wrote. What is in the database already stays as it is. An import that was cut off is begun again: it passes over what it has. Into a new database it sorts all addresses last: a minute or two for ten million users. Make the database with "latchkey migrate" first, and give the server that will run on it the same master secret.
 
 Example:
 
@@ -100,6 +106,7 @@ Example:
 // Run implements the command.
 func (c importCommand) Run(ctx context.Context, a *app) error {
 	told := &progress{app: a, verb: "imported"}
+	defer told.run()()
 	return c.withArchive(ctx, a, func(to latchkey.Archive) error {
 		in := a.Stdin
 		if c.File != "-" {
@@ -117,24 +124,61 @@ func (c importCommand) Run(ctx context.Context, a *app) error {
 	})
 }
 
-// A progress tells how far a move is: once a second, and at its end.
+// A progress tells how far a move is: once a second, now and then while nothing moves, and at its end.
 type progress struct {
 	*app
-	verb    string
+	verb string
+
+	mu      sync.Mutex
+	moved   time.Time // zero before the first record
 	last    time.Time
 	records int
+	kind    latchkey.RecordKind
+}
+
+// run tells that a move goes on while nothing moves, until stop is called.
+func (p *progress) run() (stop func()) {
+	tick := time.NewTicker(tellStill)
+	end, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		for {
+			select {
+			case <-tick.C:
+				p.still()
+			case <-end:
+				tick.Stop()
+				return
+			}
+		}
+	}()
+	return func() { close(end); <-ended }
+}
+
+// still tells for how long nothing has moved.
+func (p *progress) still() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if since := p.Now().Sub(p.moved); !p.moved.IsZero() && since >= tellStill {
+		fmt.Fprintf(p.Stderr, "%s %d records, at %s; the database is at work for %v\n", p.verb, p.records, p.kind, since.Truncate(time.Second))
+	}
 }
 
 func (p *progress) at(records int, kind latchkey.RecordKind) {
-	p.records = records
-	if now := p.Now(); now.Sub(p.last) >= tellEvery {
-		p.last = now
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.records, p.kind, p.moved = records, kind, p.Now()
+	if p.moved.Sub(p.last) >= tellEvery {
+		p.last = p.moved
 		fmt.Fprintf(p.Stderr, "%s %d records, at %s\n", p.verb, records, kind)
 	}
 }
 
 // end passes an error on, or tells that all is done.
 func (p *progress) end(err error) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.moved = time.Time{}
 	if err == nil {
 		fmt.Fprintf(p.Stderr, "%s %d records: done\n", p.verb, p.records)
 	}

@@ -77,6 +77,27 @@ func smsTakenBack(w *world) {
 	w.converted("a day later")
 }
 
+// smsOfEachProject: a number is in two projects, and the login to one leaves the code of the other one waiting.
+func smsOfEachProject(w *world) {
+	to, from := w.Phone(), origin(1)
+	w.sms(to, from)
+	here := w.project
+	w.project = w.newProject("Other")
+	w.smsLogin(w.sms(to, from).Challenge)
+	w.converted("where the login was",
+		latchkey.Conversion{Scope: "country:DE", BackDay: 1, BackBest: 1},
+		latchkey.Conversion{Scope: "network:192.0.2.1", BackDay: 1, BackBest: 1})
+	w.project = here
+	w.converted("in the other project",
+		latchkey.Conversion{Scope: "country:DE", LostHour: 1, LostDay: 1},
+		latchkey.Conversion{Scope: "network:192.0.2.1", LostHour: 1, LostDay: 1})
+	w.smsLogin(w.sms(to, origin(2)).Challenge)
+	w.converted("and after a login to it",
+		latchkey.Conversion{Scope: "country:DE", BackDay: 2, BackBest: 2},
+		latchkey.Conversion{Scope: "network:192.0.2.1", BackDay: 1, BackBest: 1},
+		latchkey.Conversion{Scope: "network:192.0.2.2", BackDay: 1, BackBest: 1})
+}
+
 func smsKnownNumbers(w *world) {
 	to := w.Phone()
 	w.smsLogin(w.sms(to, origin(1)).Challenge)

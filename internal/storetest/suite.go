@@ -121,6 +121,7 @@ func suite() map[string]func(*world) {
 		"Conversions/the worst first, so many":      smsWorstFirst,
 		"Conversions/emails are not counted":        smsNotEmails,
 		"StartChallenge/the breaker trips once":     smsTrips,
+		"CompleteChallenge/of SMS by project":       smsOfEachProject,
 		"StartChallenge/tripped stores nothing":     smsTrippedStoresNothing,
 		"StartChallenge/counts of SMS are not lost": smsCountsNeverLost,
 		"DeleteProject/takes the counts of SMS":     smsDeleteProject,

@@ -190,6 +190,15 @@ func TestStaleJudgementsAreNotStored(t *testing.T) {
 		"the sessions ended": func(_ latchkey.Challenge, u latchkey.User) {
 			must(t, s.EndSessions(t.Context(), u.ID, ns.Event(latchkey.SessionEnded, p.ID, now)))
 		},
+		// No verb changes a ban and leaves the epoch, so that these two are of an operator's hand in the database.
+		"a ban": func(_ latchkey.Challenge, u latchkey.User) {
+			_, err := s.pool.Exec(t.Context(), "UPDATE users SET ban_from = 1 WHERE id = $1", u.ID.String())
+			must(t, err)
+		},
+		"a ban's end": func(_ latchkey.Challenge, u latchkey.User) {
+			_, err := s.pool.Exec(t.Context(), "UPDATE users SET ban_until = 1 WHERE id = $1", u.ID.String())
+			must(t, err)
+		},
 		"another guess": func(c latchkey.Challenge, _ latchkey.User) { guess(c.To) },
 		"a resend": func(c latchkey.Challenge, _ latchkey.User) {
 			again := ns.Start(c)

@@ -115,13 +115,18 @@ func (s *Store) DescribeUser(
 		if *next, err = old.Describe(said); err != nil {
 			return nil, err
 		}
-		c := aloneChange().guard(describeUser)
-		c.putPerson(next.Person)
-		c.putUUID(id.UUID)
-		c.putBlob(person)
-		return c.event(e), nil
+		return describing(id, person, next.Person, e), nil
 	})
 	return *next, err
+}
+
+// describing is the change that stores next where the column person is as it was loaded.
+func describing(id latchkey.UserID, person []byte, next latchkey.Person, e latchkey.Event) *change {
+	c := aloneChange().guard(describeUser)
+	c.putPerson(next)
+	c.putUUID(id.UUID)
+	c.putBlob(person)
+	return c.event(e)
 }
 
 // EndSessions implements latchkey.UserStore.

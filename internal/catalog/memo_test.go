@@ -2,8 +2,10 @@ package catalog
 
 import (
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
+	"unsafe"
 )
 
 // TestListsOfLanguagesAreReadOnce: the answer is the same the second time, nobody else's, and strangers fill nothing.
@@ -50,4 +52,26 @@ func TestLanguagesAreHeardTogether(t *testing.T) {
 		})
 	}
 	all.Wait()
+}
+
+// TestWhatIsHeardKeepsNoRequest: net/http gives a header as a part of the request's memory. A memo that kept that would hold requests,
+// the others' headers with them, for as long as it remembers.
+func TestWhatIsHeardKeepsNoRequest(t *testing.T) {
+	t.Parallel()
+	c := open(t)
+	request := strings.Repeat("Cookie: a=b\r\n", 100) + "Accept-Language: de-AT,de;q=0.9\r\n"
+	header := strings.TrimSpace(request[strings.Index(request, "de-AT"):])
+	for range 2 {
+		if got := c.Match("", "", header); got != "de" {
+			t.Errorf("%s gives %s", header, got)
+		}
+	}
+	if len(c.heard.known) != 1 {
+		t.Fatalf("one list was heard, and %d are remembered", len(c.heard.known))
+	}
+	for kept := range c.heard.known {
+		if kept != header || unsafe.StringData(kept) == unsafe.StringData(header) {
+			t.Errorf("%q is remembered, and is a part of the request: want a copy of %q", kept, header)
+		}
+	}
 }

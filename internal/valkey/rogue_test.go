@@ -213,6 +213,34 @@ func TestAConnectionThatBreaksIsReplaced(t *testing.T) {
 	}
 }
 
+// TestAnOwnerThatFailedIsAskedNoMore: where the cluster says that the key is still there, the Take ends. Each time that it is asked
+// may be counted, and those who come after wait behind it.
+func TestAnOwnerThatFailedIsAskedNoMore(t *testing.T) {
+	t.Parallel()
+	seed, owner := pretend(t), pretend(t)
+	l := open(t, seed.url())
+	got := taking(t, l, "k")
+	v := seed.greeted("cluster")
+	v.hears("CLUSTER")
+	v.says(ranges(owner.addr))
+	for range 3 {
+		down := owner.greeted("cluster")
+		down.hears("EVALSHA")
+		_ = down.Close()
+	}
+	_ = owner.visit().Close() // it is not up to tell where its keys are, either
+	v.hears("CLUSTER")
+	v.says(ranges(owner.addr))
+	select {
+	case g := <-got:
+		if latchkey.CodeOf(g.err) != latchkey.Unavailable || owner.came.Load() != 4 {
+			t.Errorf("Take: %+v, %v, after %d connections to the owner; want 4", g.tally, g.err, owner.came.Load())
+		}
+	case <-owner.visits:
+		t.Error("the owner is asked again, and nobody has said that it is there")
+	}
+}
+
 // TestAKeyThatGoesInCircles: nodes that send a Take on and on are left after a few times.
 func TestAKeyThatGoesInCircles(t *testing.T) {
 	t.Parallel()

@@ -34,7 +34,9 @@ func TestParseEmail(t *testing.T) {
 		"a@пример.рф":                          "a@xn--e1afmkfd.xn--p1ai",
 		"a@例え.テスト":                             "a@xn--r8jz45g.xn--zckzah",
 		strings.Repeat("l", 64) + "@a.example": strings.Repeat("l", 64) + "@a.example",
-		"a@" + long + "." + long + "." + long + "." + long + ".example": "a@" + long + "." + long + "." + long + "." + long + ".example", // 253
+		"a@" + long + "." + long + "." + long + "." + long + ".example":              "a@" + long + "." + long + "." + long + "." + long + ".example",  // 253
+		"ab@" + long + "." + long + "." + long + "." + long + ".example":             "ab@" + long + "." + long + "." + long + "." + long + ".example", // 254
+		strings.Repeat(" ", 1024-len("player@example.test")) + "player@example.test": "player@example.test",
 	} {
 		a, err := address.ParseEmail(in)
 		if err != nil || a.Value() != want || a.Channel() != latchkey.Email {
@@ -109,6 +111,7 @@ func TestParseEmailRefuses(t *testing.T) {
 		"local part of 65":               strings.Repeat("l", 65) + "@example.com",
 		"label of 64":                    "a@" + strings.Repeat("x", 64) + ".example",
 		"255 bytes":                      "aa@" + strings.Repeat("x", 60) + "." + long + "." + long + "." + long,
+		"more blanks than anybody types": strings.Repeat(" ", 1025-len("player@example.test")) + "player@example.test",
 		"a megabyte":                     strings.Repeat("a", 1<<20) + "@example.com",
 		"a megabyte of domain":           "a@" + strings.Repeat("a.", 1<<19) + "com",
 	} {

@@ -46,6 +46,25 @@ func TestCaptchaAlways(t *testing.T) {
 	}
 }
 
+// TestCaptchaAlwaysCostsTheAddressNothing: nor where an operator has switched off what stands between the client and the address.
+func TestCaptchaAlwaysCostsTheAddressNothing(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for i, p := range w.Table {
+		if p.By == limits.ByClientAddress {
+			w.Table[i].Limit = limits.Limit{}
+		}
+	}
+	s := from("2001:db8::1", phone("+4915112345678"))
+	s.Captcha = latchkey.CaptchaAlways
+	if _, err := w.Start(t.Context(), s, w.now); latchkey.CodeOf(err) != latchkey.ChallengeRequired {
+		t.Fatalf("a start without a CAPTCHA: %v", err)
+	}
+	if got := keys(w); got != "start-client start-client-sms start-site" {
+		t.Errorf("a start without a CAPTCHA is counted by %s", got)
+	}
+}
+
 // ownersBrowser knows one cookie.
 func ownersBrowser(_ context.Context, s limits.Sign) (bool, error) {
 	return s.Browser == "of the owner", nil

@@ -23,6 +23,7 @@ func TestParseEmail(t *testing.T) {
 		"p.l.a.y@example.com":                  "p.l.a.y@example.com",
 		"o'hara@example.com":                   "o'hara@example.com",
 		"!#$%&'*+/=?^_`{|}~-@example.com":      "!#$%&'*+/=?^_`{|}~-@example.com",
+		"aAzZ09@az09.AZ09.example":             "aazz09@az09.az09.example", // the ends of what letters and digits are
 		"1@2.example":                          "1@2.example",
 		"a@bücher.example":                     "a@xn--bcher-kva.example",
 		"a@BÜCHER.example":                     "a@xn--bcher-kva.example",
@@ -232,6 +233,35 @@ func TestReceivesSMS(t *testing.T) {
 }
 
 // contract.md §4: `login` is either.
+// TestCountry: what an SMS costs and whether it is sent at all hangs on it.
+func TestCountry(t *testing.T) {
+	t.Parallel()
+	for number, want := range map[string]string{
+		"+4915112345678": "DE",
+		"+12025550123":   "US",
+		"+18765551234":   "JM", // one of the many that share the 1
+		"+79161234567":   "RU",
+		"+77011234567":   "KZ",
+		"+447700900123":  "GB", // fiction
+		"+15550001234":   "US",
+		"+447400123456":  "GB",
+		"+447911123456":  "GG", // Guernsey shares the 44
+		"+80012345678":   "",   // of no country
+		"+88212345678":   "",
+		"+999123456789":  "", // there is no such code
+	} {
+		if got := address.Country(latchkey.CanonicalAddress(latchkey.Phone, number)); got != want {
+			t.Errorf("%s is of the country %q, want %q", number, got, want)
+		}
+	}
+	for _, value := range []string{"+4915112345678@example.com", "a@example.de", "+4915112345678"} {
+		to := latchkey.CanonicalAddress(latchkey.Email, value)
+		if got := address.Country(to); got != "" || address.ReceivesSMS(to) {
+			t.Errorf("the email %q is of the country %q, and receives SMS: %v", value, got, address.ReceivesSMS(to))
+		}
+	}
+}
+
 func TestParse(t *testing.T) {
 	t.Parallel()
 	for in, want := range map[string]latchkey.Address{

@@ -20,6 +20,7 @@ func TestParsePhoneIn(t *testing.T) {
 		{"07700 900123", "GB", "+447700900123"},
 		{"202-555-0123", "US", "+12025550123"},
 		{"1 202 555 0123", "US", "+12025550123"},
+		{"479 200 1234", "US", "+14792001234"},          // and not a phone in Norway, +47 92 00 12 34
 		{"011 49 151 12345678", "US", "+4915112345678"}, // as one dials abroad from there
 		{"0049 151 12345678", "", "+4915112345678"},
 		{"0049 151 12345678", "US", "+4915112345678"},
@@ -63,7 +64,7 @@ func TestParsePhoneIn(t *testing.T) {
 func TestDigits(t *testing.T) {
 	t.Parallel()
 	for typed, want := range map[string]string{
-		"123456": "123456", " 123-456\n": "123456", "\u2066١٢٣ ٤٥٦\u2069": "123456", "１２３４５６": "123456", "𝟙𝟚𝟛": "123", "Code: 12": "12", "": "", "none": "",
+		"123456": "123456", " 123-456\n": "123456", "\u2066١٢٣ ٤٥٦\u2069": "123456", "１２３４５６": "123456", "𝟙𝟚𝟛": "123", "𝟎𝟿𞥐𞥙": "0909", "Code: 12": "12", "": "", "none": "",
 	} {
 		if got := address.Digits(typed); got != want {
 			t.Errorf("Digits(%q) = %q, want %q", typed, got, want)

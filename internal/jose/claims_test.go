@@ -83,3 +83,35 @@ func TestThePenGivesUp(t *testing.T) {
 		}
 	}
 }
+
+// TestThePenGivesUpForGood: whatever comes after the text that must be escaped. Written as it is, such a text would bring claims of
+// its own.
+func TestThePenGivesUpForGood(t *testing.T) {
+	t.Parallel()
+	fields, tried := reflect.TypeFor[latchkey.Claims](), 0
+	for i := range fields.NumField() {
+		var all latchkey.Claims
+		for j := range fields.NumField() {
+			fill(t, reflect.ValueOf(&all).Elem().Field(j))
+		}
+		const inject = `","sub":"somebody else`
+		switch x := reflect.ValueOf(&all).Elem().Field(i).Addr().Interface().(type) {
+		case *string:
+			*x = inject
+		case *[]string:
+			*x = []string{"a", inject, "b"}
+		default:
+			continue
+		}
+		tried++
+		if got, ok := appendClaims(nil, all); ok {
+			t.Errorf("%s is %s, and the pen wrote on: %s", fields.Field(i).Name, inject, got)
+		}
+		if got, err := newDraft().encode(all); err != nil || !bytes.Equal(got, long(t, all)) {
+			t.Errorf("%s is %s, and is written as %s, %v; want %s", fields.Field(i).Name, inject, got, err, long(t, all))
+		}
+	}
+	if tried < 10 {
+		t.Errorf("%d claims are texts: the test has missed the others", tried)
+	}
+}

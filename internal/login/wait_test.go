@@ -3,10 +3,12 @@ package login
 import (
 	"context"
 	"errors"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
+	"unsafe"
 
 	"github.com/latchkey-dev/latchkey"
 	"github.com/latchkey-dev/latchkey/internal/memory"
@@ -118,5 +120,18 @@ func TestWait(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// TestAHeldPollKeepsNoRequest: the address may be a part of the request's memory, and a hundred thousand polls are held for minutes.
+func TestAHeldPollKeepsNoRequest(t *testing.T) {
+	t.Parallel()
+	request := strings.Repeat("GET /poll?login=", 100) + "a@example.com"
+	value := request[strings.Index(request, "a@"):]
+	s := &Service{Bell: new(memory.Bell)}
+	p := s.Poll(WaitRequest{To: latchkey.CanonicalAddress(latchkey.Email, value)}, func() {})
+	defer p.End()
+	if got := p.to.Value(); got != value || unsafe.StringData(got) == unsafe.StringData(value) {
+		t.Errorf("the poll keeps %q, a part of the request: want a copy of %q", got, value)
 	}
 }

@@ -211,7 +211,7 @@ func TestRFC9700_4_7_SessionFixation(t *testing.T) {
 	w := newWorld(t)
 	held := func(b *browser) (name, value string) {
 		for name, value := range b.jar {
-			if strings.HasPrefix(name, "__Host-latchkey-") && !strings.HasSuffix(name, "-login") {
+			if strings.HasPrefix(name, "__Host-latchkey-session-") {
 				return name, value
 			}
 		}

@@ -4,12 +4,17 @@ import (
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/elliptic"
+	"crypto/rand"
 	"crypto/rsa"
+	"crypto/x509"
 	"math/big"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/go-jose/go-jose/v4"
+
+	"github.com/latchkey-dev/latchkey"
 )
 
 // TestASVS_9_1_2_EachKeyHasItsAlgorithms: a key of a client is tried with those of its type alone, and with one of them where it
@@ -46,6 +51,42 @@ func TestASVS_9_1_2_EachKeyHasItsAlgorithms(t *testing.T) {
 		}
 		if !slices.Equal(got, c.want) {
 			t.Errorf("%s: tried with %v, want %v", name, got, c.want)
+		}
+	}
+}
+
+// TestRFC8725_3_1_AKeyOpensForItsAlgorithmAlone: also where what was sealed is another kind of key than its row says, or a weaker one.
+func TestRFC8725_3_1_AKeyOpensForItsAlgorithmAlone(t *testing.T) {
+	t.Parallel()
+	der := func(key any, err error) []byte {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := x509.MarshalPKCS8PrivateKey(key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b
+	}
+	_, ed, err := ed25519.GenerateKey(rand.Reader)
+	for name, c := range map[string]struct {
+		plain []byte
+		want  latchkey.Algorithm // empty: none
+	}{
+		"RSA":                 {der(rsa.GenerateKey(rand.Reader, 2048)), latchkey.RS256},
+		"short RSA":           {der(rsa.GenerateKey(rand.Reader, 1024)), ""},
+		"P-256":               {der(ecdsa.GenerateKey(elliptic.P256(), rand.Reader)), latchkey.ES256},
+		"P-384":               {der(ecdsa.GenerateKey(elliptic.P384(), rand.Reader)), ""},
+		"Ed25519":             {der(ed, err), latchkey.EdDSA},
+		"a secret":            {[]byte(strings.Repeat("x", secretText)), latchkey.HS256},
+		"a secret, one short": {[]byte(strings.Repeat("x", secretText-1)), ""},
+		"nothing":             {nil, ""},
+	} {
+		for _, a := range []latchkey.Algorithm{latchkey.HS256, latchkey.RS256, latchkey.ES256, latchkey.EdDSA} {
+			if _, err := newOpenKey(latchkey.Key{Algorithm: a}, c.plain); (err == nil) != (a == c.want) {
+				t.Errorf("%s opens for %s: %v", name, a, err)
+			}
 		}
 	}
 }

@@ -32,6 +32,8 @@ type pollReport struct {
 		Go           figures       `json:"go"`
 		Held         spread        `json:"held"`    // how long polls were held that were let go
 		Refused      int           `json:"refused"` // polls that were refused in the time
+		Made         int64         `json:"made"`    // bytes that the servers allocated in the time
+		Collections  int64         `json:"collections"`
 		Costs        []cost        `json:"costs,omitempty"`
 	} `json:"rest"`
 	Approve struct {
@@ -80,6 +82,8 @@ func (r *pollReport) addRest(rests []rested) error {
 		r.Rest.Asked += float64(len(x.Held)) / x.Took.Seconds()
 		r.Rest.Memory += x.Memory.Resident
 		r.Rest.Go.add(x.Go)
+		r.Rest.Made += x.Made
+		r.Rest.Collections += x.Collections
 		r.Rest.Refused += x.Refused
 		r.Rest.Costs = x.Costs
 		held = append(held, x.Held...)
@@ -168,6 +172,11 @@ func (r *pollReport) print(out io.Writer) {
 	row("Go stacks", "", "", mib(r.Rest.Go.Stack), kib(r.Rest.Go.Stack/held), "")
 	row("Go, given up", "", "", mib(r.Rest.Go.Spare), kib(r.Rest.Go.Spare/held), "")
 	row("goroutines", "", "", r.Rest.Go.Goroutines, fmt.Sprintf("%.2f", float64(r.Rest.Go.Goroutines)/float64(held)), "")
+	row()
+	row("garbage at rest", "", "", "a second", "asked again", "collections/s")
+	took := r.Rest.Took.Seconds()
+	row("", "", "", mib(int64(float64(r.Rest.Made)/took)), kib(r.Rest.Made/int64(max(1, r.Rest.Held.N))),
+		fmt.Sprintf("%.2f", float64(r.Rest.Collections)/took))
 	row()
 	row("", "how many", "p50", "p95", "p99", "max")
 	line := func(name string, s spread) {

@@ -220,9 +220,9 @@ func TestPollReport(t *testing.T) {
 func TestFiguresAreRead(t *testing.T) {
 	t.Parallel()
 	const text = "# HELP go_goroutines Number\n# TYPE go_goroutines gauge\ngo_goroutines 36025\ngo_memstats_heap_inuse_bytes 1.5e+06\n" +
-		"go_memstats_stack_inuse_bytes 2048\ngo_memstats_heap_idle_bytes 900\ngo_memstats_heap_released_bytes 800\nlatchkey_held_polls 18000\nother{a=\"b\"} 1\n"
+		"go_memstats_stack_inuse_bytes 2048\ngo_memstats_heap_idle_bytes 900\ngo_memstats_heap_released_bytes 800\nlatchkey_held_polls 18000\ngo_memstats_alloc_bytes_total 7e+06\ngo_gc_duration_seconds_count 12\nother{a=\"b\"} 1\n"
 	got, err := parseFigures(text)
-	if want := (figures{Heap: 1_500_000, Stack: 2048, Spare: 100, Goroutines: 36025, Polls: 18000}); err != nil || got != want {
+	if want := (figures{Heap: 1_500_000, Stack: 2048, Spare: 100, Goroutines: 36025, Polls: 18000, Made: 7_000_000, Collections: 12}); err != nil || got != want {
 		t.Errorf("got %+v, %v; want %+v", got, err, want)
 	}
 	for _, broken := range []string{"", strings.Replace(text, "18000", "many", 1), strings.Replace(text, "latchkey_held_polls", "x", 1)} {

@@ -110,8 +110,10 @@ type rested struct {
 	GeneratorCPU time.Duration   `json:"generator_cpu_ns"`
 	Memory       memory          `json:"memory"`
 	Go           figures         `json:"go"`
-	Held         []time.Duration `json:"held_ns"` // of every poll that was let go in the time
-	Refused      int             `json:"refused"` // and how many were refused
+	Made         int64           `json:"made"`        // bytes that the server allocated
+	Collections  int64           `json:"collections"` // and how often it collected garbage
+	Held         []time.Duration `json:"held_ns"`     // of every poll that was let go in the time
+	Refused      int             `json:"refused"`     // and how many were refused
 	Costs        []cost          `json:"costs"`
 }
 
@@ -124,6 +126,10 @@ func (h *hall) rest(ctx context.Context) (r rested, err error) {
 	h.mu.Lock()
 	h.held, r.Refused = nil, -h.refused
 	h.mu.Unlock()
+	was, err := readFigures(ctx, h.server)
+	if err != nil {
+		return r, err
+	}
 	before, err := readCPU(h.server.pid)
 	if err != nil {
 		return r, err
@@ -149,7 +155,9 @@ func (h *hall) rest(ctx context.Context) (r rested, err error) {
 	if r.Memory, err = h.server.memory(); err != nil {
 		return r, err
 	}
-	if r.Go, err = readFigures(ctx, h.server); err == nil && h.o.Profile {
+	r.Go, err = readFigures(ctx, h.server)
+	r.Made, r.Collections = r.Go.Made-was.Made, r.Go.Collections-was.Collections
+	if err == nil && h.o.Profile {
 		_, err = h.server.keepProfile(ctx, "heap?gc=1", "heap.prof") // what lives, and not what has died since the last collection
 	}
 	return r, err
@@ -207,6 +215,9 @@ type figures struct {
 	Spare      int64 `json:"spare"` // bytes that were in use, are not, and are not the system's again yet
 	Goroutines int64 `json:"goroutines"`
 	Polls      int64 `json:"held_polls"`
+
+	Made        int64 `json:"-"` // bytes allocated since the start
+	Collections int64 `json:"-"` // of garbage, since the start
 }
 
 func readFigures(ctx context.Context, s *server) (f figures, err error) {
@@ -233,7 +244,7 @@ func parseFigures(text string) (f figures, err error) {
 	want := map[string]*int64{
 		"go_memstats_heap_idle_bytes": &idle, "go_memstats_heap_released_bytes": &released,
 		"go_memstats_heap_inuse_bytes": &f.Heap, "go_memstats_stack_inuse_bytes": &f.Stack, "go_goroutines": &f.Goroutines,
-		"latchkey_held_polls": &f.Polls,
+		"latchkey_held_polls": &f.Polls, "go_memstats_alloc_bytes_total": &f.Made, "go_gc_duration_seconds_count": &f.Collections,
 	}
 	for line := range strings.Lines(text) {
 		name, value, _ := strings.Cut(strings.TrimSpace(line), " ")

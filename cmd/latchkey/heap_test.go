@@ -19,8 +19,8 @@ func TestGrowth(t *testing.T) {
 		"at work, with more that lives": {8 << 20, 1 << 30, 300},
 		"just as much as the room":      {24 << 20, 0, 100},
 		"twice the room":                {48 << 20, 1 << 30, 50},
-		"18,000 polls":                  {280 << 20, 0, 10},
-		"18,000 polls, and logins":      {280 << 20, 1 << 30, 10},
+		"17,000 polls by TLS":           {80 << 20, 0, 50},
+		"the same, and logins":          {80 << 20, 1 << 30, 50},
 	} {
 		if got := growth(c.live, c.made); got != c.want {
 			t.Errorf("%s: %d %%, want %d %%", name, got, c.want)

@@ -172,8 +172,10 @@ type details struct {
 func (s *Server) fail(w *response, r *http.Request, err error) {
 	code := latchkey.CodeOf(err)
 	a, _ := answerTo(code)
-	particulars := &latchkey.Error{}
-	errors.As(err, &particulars)
+	particulars, ok := errors.AsType[*latchkey.Error](err)
+	if !ok {
+		particulars = &latchkey.Error{}
+	}
 	gone := r.Context().Err() != nil // what fails because its caller left is nobody's fault
 	if a.status >= 500 && !gone {
 		s.Log.LogAttrs(r.Context(), slog.LevelError, "request failed",
@@ -211,7 +213,8 @@ func (s *Server) fail(w *response, r *http.Request, err error) {
 	}
 	d.puzzleDetails = s.wherePuzzles(err)
 	if d != (details{}) {
-		body.Error.Details = &d
+		kept := d // d itself is not worth an allocation for every error
+		body.Error.Details = &kept
 	}
 	if err := encode(w, a.status, body); err != nil {
 		w.WriteHeader(a.status) // out of reach: an envelope has nothing that cannot be encoded

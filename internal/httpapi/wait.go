@@ -91,9 +91,12 @@ func (h *held) answer(rw http.ResponseWriter, over bool) (done bool) {
 	if err == nil {
 		err = encode(w, http.StatusOK, otcCode{code.Reveal()})
 	}
-	h.s.end(w, &http.Request{Method: http.MethodGet, URL: &url.URL{}}, pollRoute, err)
+	h.s.end(w, nobodys, pollRoute, err)
 	return true
 }
+
+// nobodys stands for the request of a held poll, of which nothing is kept. It is only read.
+var nobodys = &http.Request{Method: http.MethodGet, URL: &url.URL{}}
 
 func (h *held) look(over bool) (code latchkey.Secret, err error) {
 	if over {

@@ -21,15 +21,18 @@ import (
 // mostAsked is the longest request that is compared; in bytes. Longer ones go to net/http.
 const mostAsked = 4 << 10
 
+// mostRecord is the room for what such a request comes in by TLS, with what crypto/tls wants to have behind it; in bytes.
+const mostRecord = mostAsked + 1<<10
+
 // hear reads what came on the connection of g, and answers or parks it if it is the same request as before.
 func (h *hand) hear(g *Guest, last bool) outcome {
-	n, _ := g.conn.Read(h.in[:]) // that it ended, or was cut, is nothing to tell anybody
+	t, secret := g.conn.(*tls.Conn)
+	n, whole := h.read(g.conn, t)
 	if n == 0 {
 		return lost
 	}
 	asked := h.in[:n]
-	t, secret := g.conn.(*tls.Conn)
-	if sha256.Sum256(asked) != g.asked || secret && !slim(t) { // something else, or more behind it
+	if !whole || sha256.Sum256(asked) != g.asked { // something else, or more behind it
 		g.before = bytes.Clone(asked)
 		return foreign
 	}
@@ -42,8 +45,8 @@ func (h *hand) hear(g *Guest, last bool) outcome {
 	}
 	r.RemoteAddr = g.conn.RemoteAddr().String()
 	if secret {
-		state := t.ConnectionState()
-		r.TLS = &state
+		h.state = t.ConnectionState()
+		r.TLS = &h.state
 	}
 	w := h.reply.begin(g, nil)
 	if !h.serve(w, r) {
@@ -53,6 +56,26 @@ func (h *hand) hear(g *Guest, last bool) outcome {
 		return parked
 	}
 	return g.write(w, last)
+}
+
+// read reads what came on c, which t is if it is by TLS: then by way of a room of the hand's own, so that none is made for each
+// request and kept with each connection. It reports whether that is all, as far as one can know. That c ended, or was cut, is
+// nothing to tell anybody.
+func (h *hand) read(c net.Conn, t *tls.Conn) (n int, whole bool) {
+	if t == nil {
+		n, _ = c.Read(h.in[:])
+		return n, true
+	}
+	if h.room == nil {
+		h.room = make([]byte, mostRecord)
+	}
+	in := h.lobby.places.of(t)
+	in.lend(h.room)
+	n, _ = t.Read(h.in[:])
+	if whole = in.slim(); !whole {
+		h.room = nil // the connection goes on with it
+	}
+	return n, whole
 }
 
 // serve calls the handler. It gives false for a panic, which ends the connection as in net/http.

@@ -17,7 +17,7 @@ func (h *hand) tell(g *Guest, over, last bool) outcome {
 
 // write sends an answer. last says that the connection ends with it.
 func (g *Guest) write(w *reply, last bool) outcome {
-	g.header, g.answer = nil, nil
+	g.header, g.answer = g.header[:0], nil
 	last = last || w.header.Get("Connection") == "close"
 	if _, err := g.conn.Write(w.bytes(g.lobby.Now().UTC().Format(http.TimeFormat), last)); err != nil || last {
 		return saidLast

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"time"
 )
 
@@ -19,7 +20,7 @@ type Guest struct {
 	before []byte            // what came on conn behind the request and was read with it
 	asked  [sha256.Size]byte // of the request, every byte of it; zero if nobody has seen them
 	hold   time.Duration
-	header []string // of the answer, as names and values by turns: half the size of a http.Header
+	header []string // of the answer, as names and values by turns: half the size of a http.Header; then room for the next one's
 	answer Answer   // nil once it is given
 
 	// Under the Lobby's lock, from when the Guest is parked.
@@ -100,7 +101,7 @@ func (g *Guest) Wake() {
 // Park takes the connection of w over, until answer has answered, after hold at the latest. If it gives false, nothing
 // happened; else the handler must not touch w any more.
 func (g *Guest) Park(w http.ResponseWriter, hold time.Duration, answer Answer) bool {
-	header := flat(w.Header())
+	header := flat(g.header[:0], w.Header())
 	again, _ := behind(w)
 	if again == nil && !g.takeOver(w) {
 		return false
@@ -130,16 +131,16 @@ func (g *Guest) takeOver(w http.ResponseWriter) bool {
 		g.known, g.before, conn = true, append(g.before, back.before...), back.Conn
 	}
 	g.early = len(g.before) > 0
-	if t, ok := conn.(*tls.Conn); ok && !slim(t) {
+	if t, ok := conn.(*tls.Conn); ok && !g.lobby.places.of(t).slim() {
 		g.early = true
 	}
 	g.conn = conn
 	return true
 }
 
-// flat gives a header as names and values by turns.
-func flat(h http.Header) []string {
-	out := make([]string, 0, 2*len(h)+2)
+// flat gives a header as names and values by turns, in out if there is room.
+func flat(out []string, h http.Header) []string {
+	out = slices.Grow(out, 2*len(h))
 	for name, values := range h {
 		for _, v := range values {
 			out = append(out, name, v)

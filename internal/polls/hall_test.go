@@ -91,6 +91,9 @@ func (h *hall) serve(rw http.ResponseWriter, r *http.Request) {
 		_, _ = io.WriteString(rw, r.RemoteAddr)
 		return
 	}
+	if (r.TLS != nil) != (h.config != nil) || r.TLS != nil && !r.TLS.HandshakeComplete {
+		h.t.Errorf("a poll says of its connection %+v", r.TLS)
+	}
 	if h.atOnce != nil && h.atOnce(rw, r) {
 		return
 	}

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"cmp"
+	"crypto/tls"
 	"time"
 )
 
@@ -35,6 +36,8 @@ type hand struct {
 	cut   bool          // it took longer than most, and its guest is cut off
 
 	in    [mostAsked]byte
+	room  []byte              // for what is not decrypted yet; nil: none yet
+	state tls.ConnectionState // of the request that is being served
 	bytes bytes.Reader
 	lines *bufio.Reader
 	reply reply

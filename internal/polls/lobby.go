@@ -3,8 +3,10 @@ package polls
 import (
 	"container/list"
 	"context"
+	"crypto/tls"
 	"net"
 	"net/http"
+	"reflect"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -41,7 +43,8 @@ type Lobby struct {
 	timer   *time.Timer   // set for next
 	crowded atomic.Bool   // no connection is kept any more
 
-	transparent bool // polls by TLS may come
+	transparent bool   // polls by TLS may come
+	places      places // what they are looked into by
 
 	mu      sync.Mutex
 	work    sync.Cond // of hands that rest
@@ -68,8 +71,9 @@ func NewLobby() (*Lobby, error) {
 	}
 	l := &Lobby{
 		watch: w, wake: make(chan struct{}, 1), ready: make(chan struct{}, 1), over: make(chan struct{}), timer: time.NewTimer(0),
-		transparent: transparent(), guests: map[uint64]*Guest{}, hands: map[*hand]struct{}{}, lines: map[time.Duration]*list.List{},
+		guests: map[uint64]*Guest{}, hands: map[*hand]struct{}{}, lines: map[time.Duration]*list.List{},
 	}
+	l.places, l.transparent = placesIn(reflect.TypeFor[tls.Conn]())
 	l.timer.Stop()
 	l.work.L = &l.mu
 	return l, nil

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"crypto/tls"
 	"net"
+	"strings"
 	"testing"
 	"time"
 )
@@ -47,6 +48,41 @@ func TestTwoRecordsAtOnce(t *testing.T) {
 			c.expect(200, "a word", false)
 		}
 	}
+}
+
+// TestHalfARecordBehind: what came of a record stays where it is until the rest comes, whoever is served meanwhile.
+func TestHalfARecordBehind(t *testing.T) {
+	t.Parallel()
+	h := newHall(t, secure)
+	c, p := h.dialPacked()
+	h.warm(c, poll)
+	p.waits = true
+	c.send(poll)
+	c.send(other)
+	p.waits = false
+	half := len(p.held) - 30
+	if _, err := p.Write(p.held[:half]); err != nil {
+		t.Fatal(err)
+	}
+	w := <-h.waits // by net/http: there is more behind it
+	busy, long := h.dial(""), strings.Replace(poll, "\r\n\r\n", "\r\nX-Why: "+strings.Repeat("because ", 50)+"\r\n\r\n", 1)
+	h.warm(busy, long)
+	ask := func() {
+		t.Helper()
+		for range 10 { // each hand hears some
+			busy.send(long)
+			(<-h.waits).tell("meanwhile")
+			busy.expect(200, "meanwhile", false)
+		}
+	}
+	ask()
+	w.tell("a word")
+	c.expect(200, "a word", false)
+	ask()
+	if _, err := p.Write(p.held[half:]); err != nil {
+		t.Fatal(err)
+	}
+	c.expect(200, c.LocalAddr().String(), false)
 }
 
 // dialPacked opens a connection whose records can be held back.

@@ -40,7 +40,7 @@ func TestInsidesAreKnownOrNone(t *testing.T) {
 		"bytes of a handshake": {reflect.StructOf(fields(reader, buffer, reflect.TypeFor[[]byte]())), false},
 		"in a part of it":      {reflect.StructOf([]reflect.StructField{inside}), false},
 	} {
-		if _, ok := insidesOf(reflect.New(tt.like).Elem()); ok != tt.ok {
+		if _, ok := placesIn(tt.like); ok != tt.ok {
 			t.Errorf("%s: taken for known %v, want %v", name, ok, tt.ok)
 		}
 	}
@@ -102,8 +102,9 @@ func TestParkedIsSlim(t *testing.T) {
 		return
 	}
 	defer g.conn.Close()
-	if in, ok := insidesOf(reflect.ValueOf(g.conn).Elem()); !ok || in.rawInput.Cap()+in.hand.Cap() > 0 {
-		t.Errorf("it keeps %+v, %v", in, ok)
+	in := l.places.of(g.conn.(*tls.Conn))
+	if in.rawInput.Cap()+in.hand.Cap() > 0 || in.input.Size() > 0 {
+		t.Errorf("it keeps %+v", in)
 	}
 }
 
@@ -139,13 +140,12 @@ func testSlim(t *testing.T, version uint16) {
 			_, _ = io.WriteString(peer, text)
 		}
 	}()
-	room := func() int {
-		in, ok := insidesOf(reflect.ValueOf(c).Elem())
-		if !ok {
-			t.Fatal("crypto/tls keeps something else than it did: look what, or whether slim is worth it; until then polls by TLS wait with net/http")
-		}
-		return in.rawInput.Cap() + in.hand.Cap()
+	places, ok := placesIn(reflect.TypeFor[tls.Conn]())
+	if !ok {
+		t.Fatal("crypto/tls keeps something else than it did: look what, or whether slim is worth it; until then polls by TLS wait with net/http")
 	}
+	in := places.of(c)
+	room := func() int { return in.rawInput.Cap() + in.hand.Cap() + int(in.input.Size()) }
 	all := text + text + text
 	read := func(n int) {
 		t.Helper()
@@ -157,7 +157,7 @@ func testSlim(t *testing.T, version uint16) {
 	}
 	read(800)
 	before := room()
-	if !slim(c) {
+	if !in.slim() {
 		t.Error("everything was read, and is said not to be")
 	}
 	if after := room(); before < 1000 || after != 0 {
@@ -165,7 +165,7 @@ func testSlim(t *testing.T, version uint16) {
 	}
 	read(400) // the rest of the record waits in the buffer
 	kept := room()
-	if slim(c) {
+	if in.slim() {
 		t.Error("half a record is unread, and everything is said to be read")
 	}
 	if room() != kept || kept == 0 {

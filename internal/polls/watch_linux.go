@@ -12,6 +12,12 @@ import (
 type watcher struct {
 	file *os.File // the epoll, which Go's own watches in turn, so that waiting takes no thread
 	fd   int
+
+	// Of the add that is under way, of which there is one at a time: kept here, they are no garbage.
+	event  syscall.EpollEvent
+	op     int
+	failed error
+	ctl    func(fd uintptr) // w.control
 }
 
 func newWatcher() (*watcher, error) {
@@ -22,28 +28,37 @@ func newWatcher() (*watcher, error) {
 	if err := syscall.SetNonblock(fd, true); err != nil {
 		return nil, errors.Join(os.NewSyscallError("fcntl", err), syscall.Close(fd))
 	}
-	return &watcher{os.NewFile(uintptr(fd), "epoll"), fd}, nil
+	w := &watcher{file: os.NewFile(uintptr(fd), "epoll"), fd: fd}
+	w.ctl = w.control
+	return w, nil
 }
 
 func (w *watcher) close() { _ = w.file.Close() }
 
 // add watches a connection under a number: for its end, and for bytes too if they are wanted. It was watched before if known.
+// Nobody else may be adding one.
 func (w *watcher) add(c net.Conn, n uint64, bytes, known bool) error {
 	raw, err := rawOf(c)
 	if err != nil {
 		return err
 	}
-	e := syscall.EpollEvent{Events: syscall.EPOLLRDHUP | syscall.EPOLLONESHOT, Fd: int32(n), Pad: int32(n >> 32)}
+	w.event = syscall.EpollEvent{Events: syscall.EPOLLRDHUP | syscall.EPOLLONESHOT, Fd: int32(n), Pad: int32(n >> 32)}
 	if bytes {
-		e.Events |= syscall.EPOLLIN
+		w.event.Events |= syscall.EPOLLIN
 	}
-	op := syscall.EPOLL_CTL_ADD
+	w.op = syscall.EPOLL_CTL_ADD
 	if known {
-		op = syscall.EPOLL_CTL_MOD
+		w.op = syscall.EPOLL_CTL_MOD
 	}
-	var failed error
-	err = raw.Control(func(fd uintptr) { failed = os.NewSyscallError("epoll_ctl", syscall.EpollCtl(w.fd, op, int(fd), &e)) })
-	return errors.Join(err, failed)
+	if err := raw.Control(w.ctl); err != nil {
+		return err
+	}
+	return w.failed
+}
+
+// control is the part of add that has the connection's file.
+func (w *watcher) control(fd uintptr) {
+	w.failed = os.NewSyscallError("epoll_ctl", syscall.EpollCtl(w.fd, w.op, int(fd), &w.event))
 }
 
 // run tells of what happens, until close.

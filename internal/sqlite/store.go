@@ -38,6 +38,7 @@ type Store struct {
 	closeErr   error
 
 	started, outcomes, redeemed sync.Pool // boxes of writeInto
+	restingLooks                sync.Pool // of *look
 }
 
 // Open opens the database at path, creates it (mode 0600) if there is none, and applies the migrations it lacks. It
@@ -201,7 +202,6 @@ func (s *Store) serveLooks(c *conn) error {
 
 // read lets a reader run f, and waits for it: nothing that f writes to is touched afterwards.
 func (s *Store) read(ctx context.Context, f func(*conn) error) error {
-	l := &look{run: f, done: make(chan error, 1)}
 	select { // first: where several cases are ready the other select takes any
 	case <-s.closing:
 		return unavailable(errClosed)
@@ -209,6 +209,15 @@ func (s *Store) read(ctx context.Context, f func(*conn) error) error {
 		return unavailable(ctx.Err())
 	default:
 	}
+	l, _ := s.restingLooks.Get().(*look) // the pool holds nothing else
+	if l == nil {
+		l = &look{done: make(chan error, 1)}
+	}
+	l.run = f
+	defer func() {
+		l.run = nil
+		s.restingLooks.Put(l)
+	}()
 	select {
 	case s.looks <- l:
 		return translate(<-l.done)

@@ -10,12 +10,13 @@ import (
 // Go's collector lets the heap grow by as much as lives in it before it runs again. That costs a server that holds polls twice
 // their memory. And a server that signs people in lives with 4 MiB and makes as much garbage in forty milliseconds: it would
 // collect twenty-five times a second, for a twentieth of its processor time.
-// So the room for garbage is heapRoom, or leastGrowth of what lives where that is more: what marking costs grows with what lives,
-// and with 17,000 polls by TLS it is an eighth of a server's time as it is. But it is no more than restGrowth at rest and
-// busyGrowth at work.
+// So the room for garbage is heapRoom; where more than that lives, whose marking costs the more, half of it up to mostRoom: with
+// 17,000 polls by TLS, of 80 MB, an eighth of a server's time is collecting as it is. As a share it is at least leastGrowth, and no
+// more than restGrowth at rest and busyGrowth at work.
 const (
 	heapRoom    = 24 << 20 // bytes
-	leastGrowth = 50       // percent: of 80 MB, which 17,000 polls by TLS take, 40
+	mostRoom    = 40 << 20 // bytes
+	leastGrowth = 10       // percent
 	restGrowth  = 100      // percent, Go's own default: memory at rest is not worth the fewer collections
 	busyGrowth  = 400      // percent: a collection for every 16 MB, a few a second
 	busy        = 8 << 20  // bytes made within tendEvery, as a hundred logins a second do
@@ -31,7 +32,8 @@ func growth(live, made uint64) int {
 	if live == 0 {
 		return restGrowth
 	}
-	return int(min(most, max(leastGrowth, heapRoom*100/live)))
+	room := min(max(heapRoom, live/2), mostRoom)
+	return int(min(most, max(leastGrowth, room*100/live)))
 }
 
 // tendHeap keeps the collector at growth until ctx ends, and then leaves it as it found it.

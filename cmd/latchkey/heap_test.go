@@ -21,6 +21,8 @@ func TestGrowth(t *testing.T) {
 		"twice the room":                {48 << 20, 1 << 30, 50},
 		"17,000 polls by TLS":           {80 << 20, 0, 50},
 		"the same, and logins":          {80 << 20, 1 << 30, 50},
+		"18,000 polls by HTTP/2":        {280 << 20, 0, 14},
+		"far too much":                  {1 << 30, 1 << 30, 10},
 	} {
 		if got := growth(c.live, c.made); got != c.want {
 			t.Errorf("%s: %d %%, want %d %%", name, got, c.want)

@@ -201,8 +201,8 @@ func (b *Bell) hear(listening func()) error {
 		return err
 	}
 	listening()
-	b.listening.Store(true)
 	b.wakeAll() // what rang before this was not heard
+	b.listening.Store(true)
 	for {
 		if err := b.hearOne(c); err != nil {
 			return err

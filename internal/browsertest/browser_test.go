@@ -75,7 +75,7 @@ func needBrowser(t *testing.T) context.Context {
 	ctx, err := browser()
 	switch {
 	case errors.Is(err, errNoChromium) && os.Getenv("LATCHKEY_TEST_ALL") != "1":
-		t.Skip(err)
+		t.Skip(err) // Chromium is missing at home; where everything must be tested that fails
 	case err != nil:
 		t.Fatal(err)
 	}

@@ -74,6 +74,9 @@ func TestWatcher(t *testing.T) {
 	const big = 0xfedcba98fedcba98 // every part of a number counts
 	first, client := connected(t)
 	other, otherClient := connected(t)
+	if err := w.add(first, big, true, true); err == nil {
+		t.Error("a connection that was never watched is watched differently, and nothing is said of it")
+	}
 	add(first, big, true, false)
 	add(other, big+1, false, false)
 	send(otherClient) // of which nobody wants to know
